@@ -1,0 +1,250 @@
+"""One tree of errors with stable codes; HTTP statuses are added in the API only."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+FieldErrors = Mapping[str, list[str]]
+
+
+class ServiceError(Exception):
+    """Base: `code` and `title` on the class; `detail` (one sentence) and `errors` (by field) on the instance."""
+
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Something went wrong on our side"
+
+    def __init__(self, detail: str | None = None, errors: FieldErrors | None = None) -> None:
+        self.detail = self.title if detail is None else detail
+        self.errors: dict[str, list[str]] | None = None
+        if errors is not None:
+            self.errors = {field: list(messages) for field, messages in errors.items()}
+        super().__init__(self.detail)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with both fields: BaseException alone would forget `errors`."""
+        return (type(self), (self.detail, self.errors))
+
+
+# --- the request ---------------------------------------------------------------------------------
+
+
+class BadRequest(ServiceError):
+    """Not a readable request."""
+
+    code = "bad_request"
+    title = "The request cannot be read"
+
+
+class Unauthenticated(ServiceError):
+    """No valid key."""
+
+    code = "unauthenticated"
+    title = "A valid API key is needed"
+
+
+class Forbidden(ServiceError):
+    """The key lacks the scope."""
+
+    code = "forbidden"
+    title = "This API key may not do that"
+
+
+class NotFound(ServiceError):
+    """No such thing, or another owner's."""
+
+    code = "not_found"
+    title = "There is no such thing"
+
+
+class Conflict(ServiceError):
+    """The state forbids it."""
+
+    code = "conflict"
+    title = "The present state does not allow that"
+
+
+class IdempotencyInProgress(Conflict):
+    """The same Idempotency-Key is still being worked on."""
+
+    code = "idempotency_in_progress"
+    title = "A request with this Idempotency-Key is still in progress"
+
+
+class Gone(ServiceError):
+    """Expired or deleted."""
+
+    code = "gone"
+    title = "It has expired or was deleted"
+
+
+class PayloadTooLarge(ServiceError):
+    """More bytes than the route takes."""
+
+    code = "payload_too_large"
+    title = "The upload is too large"
+
+
+class InvalidFields(ServiceError):
+    """Understood, and wrong; `errors` names every field."""
+
+    code = "invalid_fields"
+    title = "Some fields are not valid"
+
+
+class IdempotencyMismatch(InvalidFields):
+    """The same Idempotency-Key came with other content."""
+
+    code = "idempotency_mismatch"
+    title = "This Idempotency-Key was used for another request"
+
+
+class UnknownModel(InvalidFields):
+    """No model has this id or alias."""
+
+    code = "unknown_model"
+    title = "There is no such model"
+
+
+# --- the picture ---------------------------------------------------------------------------------
+
+
+class ImageError(ServiceError):
+    """The uploaded image cannot be used."""
+
+    code = "invalid_image"
+    title = "The image cannot be used"
+
+
+class UnsupportedFormat(ImageError):
+    """A format that is not taken."""
+
+    code = "unsupported_format"
+    title = "This image format is not supported"
+
+
+class UndecodableImage(ImageError):
+    """The format is right and the content is broken."""
+
+    code = "undecodable_image"
+    title = "The image cannot be decoded"
+
+
+class TooManyPixels(ImageError):
+    """More pixels than the route takes."""
+
+    code = "too_many_pixels"
+    title = "The image has too many pixels"
+
+
+class ImageTooSmall(ImageError):
+    """Too few pixels to say anything about."""
+
+    code = "image_too_small"
+    title = "The image is too small"
+
+
+class EmptyImage(ImageError):
+    """A file without a byte."""
+
+    code = "empty_image"
+    title = "The image file is empty"
+
+
+# --- not now: try again --------------------------------------------------------------------------
+
+
+class TryAgain(ServiceError):
+    """Nothing is wrong with the request; it may be sent again after `retry_after_s` seconds."""
+
+    code = "unavailable"
+    title = "The service cannot take this right now"
+    retry_after_s: ClassVar[int] = 5
+
+
+class QueueUnavailable(TryAgain):
+    """Redis cannot be reached."""
+
+    code = "queue_unavailable"
+    title = "The queue cannot be reached"
+
+
+class QueueFull(TryAgain):
+    """Too many jobs wait already."""
+
+    code = "queue_full"
+    title = "Too many jobs are waiting"
+    retry_after_s = 10
+
+
+class NoWorker(TryAgain):
+    """No worker was seen lately."""
+
+    code = "no_worker"
+    title = "No worker is running"
+    retry_after_s = 10
+
+
+class StorageUnavailable(TryAgain):
+    """The database or the file store cannot be reached."""
+
+    code = "storage_unavailable"
+    title = "The storage cannot be reached"
+
+
+class TooManyRequests(TryAgain):
+    """This client asks too often."""
+
+    code = "too_many_requests"
+    title = "Too many requests"
+    retry_after_s = 1
+
+
+# --- the work ------------------------------------------------------------------------------------
+
+
+class JobFailed(ServiceError):
+    """A job that ends as `failed`; the code goes into its `error`."""
+
+    code = "job_failed"
+    title = "The job failed"
+
+
+class InferenceFailed(JobFailed):
+    """The network or what follows it broke."""
+
+    code = "inference_failed"
+    title = "The image could not be segmented"
+
+
+class AttemptsExhausted(JobFailed):
+    """Every attempt ended without an answer (the worker died each time)."""
+
+    code = "attempts_exhausted"
+    title = "The job was tried too often without an end"
+
+
+class PixelsGone(JobFailed):
+    """Neither Redis nor the file store has the pixels any more."""
+
+    code = "pixels_gone"
+    title = "The pixels of the job are gone"
+
+
+class InvalidMessage(ServiceError):
+    """A message from the queue that is not one of ours."""
+
+    code = "invalid_message"
+    title = "The message cannot be read"
+
+
+class ModelUnusable(JobFailed):
+    """A model's files are missing, damaged, or do not fit its card."""
+
+    code = "model_unusable"
+    title = "The model cannot be used"
+
+
+class DatasetError(ServiceError):
+    """A dataset on disk is not what its reader expects."""
+
+    code = "dataset_invalid"
+    title = "The dataset cannot be read"

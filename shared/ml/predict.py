@@ -1,0 +1,65 @@
+"""The network as it is served: test-time flips, calibration and image features in one graph for every engine."""
+
+import torch
+from torch import nn
+
+from shared.ml.models.network import SegmentationNetwork
+
+FLIPS: dict[str, list[int]] = {"horizontal": [3], "vertical": [2], "both": [2, 3]}
+
+
+class Predictor(nn.Module):
+    """x_BCHW -> (probability_BHW in 0..1, strangeness_BS).
+
+    The probability is the calibrated sigmoid of the logits' mean over the identity and the given flips. Strangeness
+    comes from the identity's pooled encoder features, larger for images less like those learned from; see Strangeness.
+    """
+
+    def __init__(
+        self,
+        network: SegmentationNetwork,
+        flips: tuple[str, ...] = (),
+        scale: float = 1.0,
+        bias: float = 0.0,
+        strangeness: "Strangeness | None" = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.flips = tuple(flips)
+        self.scale, self.bias = scale, bias
+        self.strangeness = nn.Identity() if strangeness is None else strangeness
+
+    def forward(self, x_BCHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """See the class; without a `strangeness` the features come out as they are."""
+        # One pass over all views: a batch of one fills the cores no better than a batch of two.
+        views = torch.cat([x_BCHW] + [torch.flip(x_BCHW, FLIPS[name]) for name in self.flips])
+        logits, features = self.network.logits_and_features(views)
+        parts = torch.chunk(logits.float(), 1 + len(self.flips))
+        total = parts[0]
+        for name, part in zip(self.flips, parts[1:], strict=True):
+            total = total + torch.flip(part, FLIPS[name])
+        mean_BHW = total[:, 0] / (1 + len(self.flips))
+        features_BF = torch.chunk(features, 1 + len(self.flips))[0].float()
+        # Whitening divides by small deviations: half precision would overflow where the rest does not.
+        with torch.autocast(features_BF.device.type, enabled=False):
+            return torch.sigmoid(self.scale * mean_BHW + self.bias), self.strangeness(features_BF)
+
+
+class Strangeness(nn.Module):
+    """features_BF -> (B, 2): how far from the training slices, and how much like images known to be of other kinds.
+
+    The first is the root mean square of the whitened features, about 1 for a training slice (Mahalanobis distance,
+    Lee et al. 2018); the second the logit of a classifier between training slices and other images made from them
+    (outlier exposure, Hendrycks et al. 2019).
+    """
+
+    def __init__(self, mean_F: torch.Tensor, whitening_FK: torch.Tensor, direction_K: torch.Tensor) -> None:
+        super().__init__()
+        self.mean_F, self.whitening_FK = nn.Buffer(mean_F), nn.Buffer(whitening_FK)
+        self.direction_K = nn.Buffer(direction_K)
+
+    def forward(self, features_BF: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        white_BK = (features_BF - self.mean_F) @ self.whitening_FK
+        distance_B = white_BK.square().mean(dim=1).sqrt()
+        return torch.stack([distance_B, white_BK @ self.direction_K], dim=1)

@@ -1,0 +1,160 @@
+"""Models by card, aliases that point to them, and the models that are shipped with the code."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from re import compile as pattern
+from typing import Any, cast
+
+from sqlalchemy import Row, String, Table, bindparam, delete, exists, literal, or_, select, update
+
+from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownModel
+from shared.contract.names import DEFAULT_ALIAS
+from shared.storage import audit
+from shared.storage.cards import ModelCard
+from shared.storage.database import Database
+from shared.storage.paging import Page, cut, page_statement
+from shared.storage.records import Alias, Model, utc_now
+
+MODELS, ALIASES = cast(Table, Model.__table__), cast(Table, Alias.__table__)
+M, A = MODELS.c, ALIASES.c
+# A shipped model lies under each process's own MODELS_DIR (API and GPU hosts share no disk).
+SHIPPED = "shipped:"
+_ALIAS_NAME = pattern(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+_ref = bindparam("ref", type_=String())
+# An alias wins over an id of the same name; `set_alias` and `register` see to it that there is no such pair.
+_RESOLVE = (
+    select(M.id, M.card_sha256, A.name.label("alias"))
+    .select_from(MODELS.outerjoin(ALIASES, (A.model_id == M.id) & (A.name == _ref)))
+    .where(or_(M.id == _ref, A.name == _ref))
+    .order_by(A.name.is_(None))
+    .limit(1)
+)
+_GET = select(MODELS).where(M.id == _ref)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """A model: `location` is `shipped:NAME` or a folder of the file store."""
+
+    id: str
+    card: ModelCard
+    location: str
+    created_at: datetime
+
+
+class Models:
+    """The tables of models and aliases. Cards are immutable but by `register(replace=True)`, so they are cached."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._db = database
+        self._clock = clock
+        self._cache: dict[str, tuple[str, StoredModel]] = {}
+
+    def register(self, card: ModelCard, location: str, *, replace: bool = False) -> StoredModel:
+        """Add the model; again with the same card changes nothing; Conflict with another card unless `replace`."""
+        digest = card.digest()
+        row = {"id": card.id, "card": card.to_dict(), "card_sha256": digest, "location": location}
+        with self._db.write() as connection:
+            if connection.execute(select(exists().where(A.name == card.id))).scalar():
+                raise Conflict(f"The model id {card.id!r} is an alias already")
+            insert = self._db.insert(MODELS).values(**row, created_at=self._clock())
+            connection.execute(insert.on_conflict_do_nothing(index_elements=["id"]))
+            stored = connection.execute(_GET, {"ref": card.id}).one()
+            if (stored.card_sha256, stored.location) != (digest, location):
+                if not replace:
+                    raise Conflict(f"There is another model with the id {card.id!r}")
+                connection.execute(update(MODELS).where(M.id == card.id).values(**row))
+        return self._hydrate(stored) if not replace else self.get(card.id)
+
+    def register_shipped(self, models_dir: Path) -> list[StoredModel]:
+        """Add (or renew) every models_dir/NAME/card.json; `default` is set to the first by name if it is not set.
+
+        Raises InvalidCard for a card that cannot be used.
+        """
+        cards = sorted(models_dir.glob("*/card.json"))
+        stored = [self.register(ModelCard.load(p), f"{SHIPPED}{p.parent.name}", replace=True) for p in cards]
+        if stored:
+            values = {"name": DEFAULT_ALIAS, "model_id": stored[0].id, "updated_at": self._clock()}
+            with self._db.write() as connection:
+                connection.execute(self._db.insert(ALIASES).values(values).on_conflict_do_nothing())
+        return stored
+
+    def get(self, id: str) -> StoredModel:
+        """The model with this id (not alias); NotFound."""
+        with self._db.read() as connection:
+            row = connection.execute(_GET, {"ref": id}).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no model {id!r:.80}")
+        return self._hydrate(row)
+
+    def list(self, limit: int = 50, cursor: str | None = None) -> Page[StoredModel]:
+        """One page, newest first."""
+        statement = page_statement(select(MODELS), M.created_at, M.id, limit, cursor)
+        with self._db.read() as connection:
+            rows, after = cut(connection.execute(statement).all(), limit)
+        return Page([self._hydrate(row) for row in rows], after)
+
+    def resolve(self, reference: str) -> tuple[StoredModel, str | None]:
+        """The model of an alias or id, and the alias if it was one; UnknownModel on the field `model`."""
+        with self._db.read() as connection:
+            row = connection.execute(_RESOLVE, {"ref": reference}).one_or_none()
+        if row is None:
+            message = f"There is no model or alias {reference!r:.80}"
+            raise UnknownModel(message, {"model": [message]})
+        digest, model = self._cache.get(row.id, ("", None))
+        if model is None or digest != row.card_sha256:
+            model = self.get(row.id)
+        return model, row.alias
+
+    def set_alias(self, alias: str, model_id: str, *, actor: str = audit.SYSTEM) -> None:
+        """Point the alias to the model, from the next request on. InvalidFields (alias), UnknownModel."""
+        if not _ALIAS_NAME.fullmatch(alias):
+            raise InvalidFields(
+                errors={"alias": ["Must be 1 to 64 of a-z 0-9 . _ -, starting with a letter or digit."]}
+            )
+        with self._db.write() as connection:
+            taken = connection.execute(select(M.id).where(M.id.in_([alias, model_id]))).scalars().all()
+            if alias in taken:
+                raise InvalidFields(errors={"alias": ["This is the id of a model."]})
+            if model_id not in taken:
+                raise UnknownModel(
+                    f"There is no model {model_id!r:.80}", {"model": ["There is no such model."]}
+                )
+            values = {"model_id": model_id, "updated_at": self._clock()}
+            insert = self._db.insert(ALIASES).values(name=alias, **values)
+            connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=values))
+            audit.record(connection, actor, "alias.set", f"{alias}={model_id}", clock=self._clock)
+
+    def aliases(self) -> dict[str, str]:
+        """Alias -> model id."""
+        with self._db.read() as connection:
+            rows = connection.execute(select(A.name, A.model_id).order_by(A.name))
+            return {row.name: row.model_id for row in rows}
+
+    def delete(self, id: str, *, actor: str = audit.SYSTEM) -> None:
+        """Forget the model (the caller deletes its files). NotFound; Conflict if an alias points to it."""
+        pointed_to = exists().where(A.model_id == id)
+        with self._db.write() as connection:
+            change = connection.execute(delete(MODELS).where(M.id == id, ~pointed_to))
+            if change.rowcount == 0:
+                if connection.execute(select(literal(1)).where(pointed_to)).scalar():
+                    raise Conflict(f"An alias points to the model {id!r}: point it elsewhere first")
+                raise NotFound(f"There is no model {id!r:.80}")
+            audit.record(connection, actor, "model.delete", id, clock=self._clock)
+        self._cache.pop(id, None)
+
+    def _hydrate(self, row: Row[Any]) -> StoredModel:
+        """A card is read and checked once, not for each request."""
+        digest, model = self._cache.get(row.id, ("", None))
+        if model is None or digest != row.card_sha256 or model.location != row.location:
+            model = StoredModel(row.id, ModelCard.from_dict(row.card), row.location, row.created_at)
+            self._cache[row.id] = (row.card_sha256, model)
+        return model
+
+
+def shipped_folder(location: str, models_dir: Path) -> Path | None:
+    """The folder of a shipped model on this host; None if the location is in the file store."""
+    return models_dir / location.removeprefix(SHIPPED) if location.startswith(SHIPPED) else None
