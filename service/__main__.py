@@ -1,0 +1,31 @@
+"""`python -m service run` starts everything on this machine; `python -m service keys` manages API keys."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from service import keys
+from shared.contract.config import ConfigError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="start Redis, a worker and the API on this machine")
+    keys.add_arguments(commands.add_parser("keys", help="make, list and revoke API keys"))
+    args = parser.parse_args(argv)
+    try:
+        if args.command == "run":
+            from service import embedded  # needs supervisor, which only the embedded start has
+
+            return embedded.run()
+        return keys.run(args, print)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""create_app: the one place that builds the API and wires its parts together."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+from flask_smorest import Api
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from service import auth, docs, errors, headers, hosts, login, logs, pages
+from service.api import health, models, renderings, segmentations, system
+from service.body import BodyGuard
+from service.catalogue import Catalogue, Workforce
+from service.container import EXTENSION, Services
+from service.forms import MAX_FIELD_BYTES, MAX_PARTS, StrictRequest
+from service.jobs import Jobs, RedisJobs
+from service.metrics import Metrics
+from service.renderings import Renderings
+from service.segmenting import Segmenter
+from service.settings import ServiceSettings
+from shared.imaging.picture import DecodeLimits
+from shared.storage.database import Database
+from shared.storage.files import FileStore
+from shared.storage.idempotency import Idempotency
+from shared.storage.keys import Keys
+from shared.storage.models import Models
+from shared.storage.segmentations import SegmentationJobs
+from shared.storage.workers import Workers
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+BLUEPRINTS = (segmentations, renderings, models, health, system)
+
+
+class Application(Flask):
+    """Flask with requests whose forms say what is wrong with them."""
+
+    request_class = StrictRequest
+
+
+def create_app(
+    settings: ServiceSettings,
+    jobs: Jobs | None = None,
+    store: FileStore | None = None,
+    database: Database | None = None,
+) -> Flask:
+    """The WSGI application. The parts that reach out of the process are arguments, so that tests bring their own."""
+    app = Application("service", template_folder=str(TEMPLATES))
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes,
+        MAX_FORM_MEMORY_SIZE=MAX_FIELD_BYTES,
+        MAX_FORM_PARTS=MAX_PARTS,
+        PROPAGATE_EXCEPTIONS=False,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        **docs.API_CONFIG,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.compact = True  # type: ignore[attr-defined]
+    parts = _build(settings, jobs, store, database)
+    app.extensions[EXTENSION] = parts
+    auth.register(app, auth.Authenticator(parts.keys, open_access=settings.open_access))
+    # the last registered runs first after a request: headers come last, so that the log line and metrics see all
+    headers.register(app)
+    parts.metrics.register(app)
+    logs.register(app)
+    hosts.register(app, open_access=settings.open_access)
+    api = Api(app)
+    for module in BLUEPRINTS:
+        api.register_blueprint(module.blueprint)
+    app.register_blueprint(docs.blueprint)
+    app.register_blueprint(pages.blueprint)
+    login.register(app, settings.secret_key or login.secret_of(settings.store.data_dir))
+    errors.register(app)  # after Api, whose own handler it replaces
+    app.wsgi_app = BodyGuard(app.wsgi_app)  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _build(
+    settings: ServiceSettings, jobs: Jobs | None, store: FileStore | None, database: Database | None
+) -> Services:
+    stored = settings.store
+    threads = settings.web_threads
+    database = database or Database(stored.database_url, pool_size=min(threads, 10), max_overflow=threads)
+    jobs = jobs or RedisJobs(stored.redis_url, stored.broker_url, threads=threads)
+    files = store or FileStore(stored.store_url)
+    models, workers = Models(database), Workers(database)
+    rows = SegmentationJobs(database, max_attempts=stored.max_attempts)
+    catalogue = Catalogue(models)
+    at_once = max(2, os.cpu_count() or 2)
+    segmenter = Segmenter(
+        segmentations=rows,
+        idempotency=Idempotency(database),
+        catalogue=catalogue,
+        workforce=Workforce(workers, settings.worker_seen_s),
+        files=files,
+        jobs=jobs,
+        limits=DecodeLimits(max_pixels=settings.max_pixels),
+        max_queued=settings.max_queued,
+        retention=timedelta(hours=stored.retention_hours),
+        decoders=at_once,
+    )
+    return Services(
+        settings=settings,
+        database=database,
+        files=files,
+        jobs=jobs,
+        keys=Keys(database),
+        models=models,
+        workers=workers,
+        segmentations=rows,
+        catalogue=catalogue,
+        segmenter=segmenter,
+        renderings=Renderings(files, at_once),
+        metrics=Metrics(),
+    )

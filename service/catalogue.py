@@ -1,0 +1,64 @@
+"""Models and workers as the hot path asks for them: remembered for a second, not read for each slice."""
+
+from typing import Any
+
+from service.cache import Remembered
+from shared.contract.errors import NotFound, NoWorker
+from shared.contract.names import Queue
+from shared.storage.models import Models, StoredModel
+from shared.storage.workers import Workers
+
+# A promotion (PUT of an alias) is seen by the other API processes after this time, by this one at once.
+ALIAS_S = 1.0
+
+
+class Catalogue:
+    """Resolves model names, and describes the model of a job."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+        self._resolved: Remembered[tuple[StoredModel, str | None]] = Remembered(ALIAS_S)
+        self._used: Remembered[dict[str, Any]] = Remembered(60.0)
+
+    def resolve(self, reference: str) -> tuple[str, str | None]:
+        """The model's id, and the alias if `reference` is one; raises UnknownModel."""
+        model, alias = self._resolved.get(reference, lambda: self._models.resolve(reference))
+        return model.id, alias
+
+    def used(self, model_id: str) -> dict[str, Any]:
+        """`architecture` and `encoder` of a model; None for both if it was deleted since."""
+        return self._used.get(model_id, lambda: self._describe(model_id))
+
+    def forget(self) -> None:
+        """An alias or a model changed here."""
+        self._resolved.forget()
+        self._used.forget()
+
+    def _describe(self, model_id: str) -> dict[str, Any]:
+        try:
+            card = self._models.get(model_id).card
+        except NotFound:
+            return {"architecture": None, "encoder": None}
+        return {"architecture": card.architecture, "encoder": card.encoder}
+
+
+class Workforce:
+    """Whether somebody does the work.
+
+    A worker that dies is started again within seconds, and its jobs wait in the database meanwhile. So a slice is
+    taken while a worker was seen within the last minutes, and only /health/ready is strict.
+    """
+
+    def __init__(self, workers: Workers, within_s: float) -> None:
+        self._workers = workers
+        self._within_s = within_s
+        self._seen: Remembered[bool] = Remembered(1.0)
+
+    def require(self) -> None:
+        """Raise NoWorker if no inference worker was seen lately."""
+        if not self._seen.get(Queue.INFERENCE, self._ask):
+            self._seen.forget()
+            raise NoWorker("No worker was seen lately, so nothing is accepted; one should start soon.")
+
+    def _ask(self) -> bool:
+        return bool(self._workers.seen(Queue.INFERENCE, self._within_s))

@@ -1,0 +1,105 @@
+"""Pages for people: a form, results, and errors in words; the same functions as the API, and no JavaScript needed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from service.api.segmentations import find, present, read_order, remove
+from service.auth import Principal, require
+from service.container import services
+from service.errors import problem_document, status_of
+from service.login import check_form
+from service.queries import query
+from service.schemas.common import ListQuery
+from service.settings import MIB
+from shared.contract.errors import ServiceError, Unauthenticated
+from shared.contract.names import DEFAULT_ALIAS, Scope
+
+blueprint = Blueprint("pages", __name__)
+
+FIELD_NAMES = {
+    "image": "Image file",
+    "model": "Model",
+    "threshold": "Threshold",
+    "pixel_spacing_mm": "Pixel spacing",
+}
+
+
+@blueprint.before_request
+def sign_in_first() -> Response | None:
+    """A person without a session goes to /login and comes back."""
+    try:
+        require(Scope.INFER)
+    except Unauthenticated:
+        wanted = request.path if request.method == "GET" else ""
+        return redirect(url_for("login.form", next=wanted), 303)
+    return None
+
+
+@blueprint.get("/")
+def home() -> str:
+    """The upload form."""
+    return _form()
+
+
+@blueprint.post("/segment")
+def segment() -> Response | tuple[str, int]:
+    """Segment what the form holds, then show its page; what is wrong is said above the form."""
+    principal: Principal = g.principal
+    try:
+        order, _ = read_order(principal.owner, also=("csrf_token",), drop_empty=True)
+        check_form()
+        outcome = services().segmenter.submit(order)
+    except ServiceError as error:
+        if (status := status_of(type(error))) == 500:
+            raise
+        document = problem_document(status, error.code, error.detail, title=error.title, errors=error.errors)
+        return _form(document, request.form if status == 422 else {}), status
+    return redirect(url_for("pages.result", job_id=outcome.job.id), 303)
+
+
+@blueprint.get("/results/<job_id>")
+def result(job_id: str) -> str:
+    """One result; while there is none yet the page looks again by itself."""
+    found = find(job_id)
+    job = present(found, "none")
+    return render_template("result.html", job=job, pending=not found.ended, headline=_headline(job))
+
+
+@blueprint.get("/results")
+def results() -> str:
+    """Results, newest first."""
+    asked = query(ListQuery)
+    page = services().segmentations.list(g.principal.sees, asked["limit"], asked["cursor"])
+    return render_template("results.html", jobs=[present(job, "none") for job in page.items], next=page.next)
+
+
+@blueprint.post("/results/<job_id>/delete")
+def delete(job_id: str) -> Response:
+    """Remove the image and the result, as the button says."""
+    check_form()
+    remove(find(job_id))
+    return redirect(url_for("pages.results"), 303)
+
+
+def _form(problem: Mapping[str, Any] | None = None, values: Mapping[str, str] | None = None) -> str:
+    parts = services()
+    aliases = parts.models.aliases()
+    models = [model.id for model in parts.models.list(100).items]
+    return render_template(
+        "home.html",
+        problem=problem,
+        values=values or {},
+        field_names=FIELD_NAMES,
+        models=[DEFAULT_ALIAS, *(name for name in aliases if name != DEFAULT_ALIAS), *models],
+        max_megabytes=parts.settings.max_upload_bytes // MIB,
+        opened=bool(problem and problem.get("errors")),
+    )
+
+
+def _headline(job: Mapping[str, Any]) -> str:
+    if job["result"] is not None:
+        return "Tumour found" if job["result"]["tumor_detected"] else "No tumour found"
+    return {"failed": "This did not work", "cancelled": "Cancelled"}.get(job["status"], "Working on it")

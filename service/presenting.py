@@ -1,0 +1,72 @@
+"""Rows as the JSON that clients see (API.md); plain dictionaries, because this runs for every slice."""
+
+import base64
+from datetime import datetime
+from typing import Any
+
+from shared.contract.errors import Gone
+from shared.imaging import rle
+from shared.imaging.render import png
+from shared.storage.models import StoredModel
+from shared.storage.segmentations import SegmentationView
+
+
+def timestamp(time: datetime | None) -> str | None:
+    """RFC 3339 in UTC, such as 2026-01-31T12:00:00.123456Z."""
+    return None if time is None else time.isoformat().replace("+00:00", "Z")
+
+
+def segmentation(
+    job: SegmentationView, model: dict[str, Any], *, root: str = "", mask_format: str = "rle"
+) -> dict[str, Any]:
+    """The resource; `model` has architecture and encoder, `root` is what stands before /v1. Raises Gone."""
+    if job.gone:
+        raise Gone("The pixels and the result of this segmentation have expired or were deleted.")
+    return {
+        "id": job.id,
+        "status": job.status.value,
+        "progress": job.progress,
+        "created_at": timestamp(job.created_at),
+        "finished_at": timestamp(job.finished_at),
+        "expires_at": timestamp(job.expires_at),
+        "error": job.error,
+        "image": {name: value for name, value in job.image.items() if name != "decode_ms"},
+        "model": {"id": job.model_id, "alias": job.alias, **model},
+        "result": _result(job.result, mask_format),
+        "warnings": job.warnings,
+        "timings_ms": {"decode": job.image.get("decode_ms", 0.0), **job.timings},
+        "links": links(job.id, root),
+    }
+
+
+def links(job_id: str, root: str = "") -> dict[str, str]:
+    """Where everything about a segmentation is."""
+    at = f"{root}/v1/segmentations/{job_id}"
+    return {
+        "self": at,
+        "image": f"{at}/image.png",
+        "mask": f"{at}/mask.png",
+        "overlay": f"{at}/overlay.png",
+        "probability": f"{at}/probability.png",
+        "contours": f"{at}/contours.geojson",
+    }
+
+
+def model_card(model: StoredModel, aliases: dict[str, str], *, root: str = "") -> dict[str, Any]:
+    """A model's card, the names that point to it, and where it is."""
+    return {
+        **model.card.to_dict(),
+        "created_at": timestamp(model.created_at),
+        "aliases": [alias for alias, model_id in aliases.items() if model_id == model.id],
+        "links": {"self": f"{root}/v1/models/{model.id}"},
+    }
+
+
+def _result(result: dict[str, Any] | None, mask_format: str) -> dict[str, Any] | None:
+    if result is None or mask_format == "rle":
+        return result
+    mask = None
+    if mask_format == "png":
+        data = png(rle.decode(result["mask"]))
+        mask = {"encoding": "png", "size": result["mask"]["size"], "data": base64.b64encode(data).decode()}
+    return {**result, "mask": mask}

@@ -1,0 +1,90 @@
+"""Models, their aliases, and the state of the service."""
+
+import marshmallow as ma
+
+from service.schemas.common import Strict
+from service.schemas.fields import ModelName
+
+
+class Model(ma.Schema):
+    """A model's card as its trainer wrote it; `aliases` are the names that point to it now."""
+
+    class Meta:
+        unknown = ma.INCLUDE
+
+    id = ma.fields.String(required=True)
+    name = ma.fields.String()
+    version = ma.fields.String()
+    description = ma.fields.String()
+    architecture = ma.fields.String()
+    encoder = ma.fields.String()
+    preprocessing = ma.fields.Dict()
+    labels = ma.fields.List(ma.fields.Dict())
+    threshold = ma.fields.Float()
+    metrics = ma.fields.Dict()
+    provenance = ma.fields.Raw()
+    licence = ma.fields.Raw()
+    intended_use = ma.fields.Raw()
+    weights = ma.fields.Dict(metadata={"description": "File, SHA-256, size."})
+    aliases = ma.fields.List(ma.fields.String())
+    links = ma.fields.Dict()
+
+
+class ModelPage(ma.Schema):
+    """Models, newest first."""
+
+    items = ma.fields.List(ma.fields.Nested(Model), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
+
+
+class AliasChange(Strict):
+    """Body of `PUT /v1/models/aliases/{alias}`."""
+
+    error_messages = {"unknown": "Not a field of this body."}
+
+    model = ModelName(required=True, metadata={"description": "Id of the model."})
+
+
+class Alias(ma.Schema):
+    """A name that points to a model."""
+
+    alias = ma.fields.String(required=True, metadata={"example": "default"})
+    model = ma.fields.String(required=True)
+    updated_at = ma.fields.AwareDateTime()
+
+
+class AliasPage(ma.Schema):
+    """All aliases, in the shape of every list."""
+
+    items = ma.fields.List(ma.fields.Nested(Alias), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
+
+
+class Check(ma.Schema):
+    """One thing that the service needs."""
+
+    ok = ma.fields.Boolean(required=True)
+    detail = ma.fields.String(required=True, allow_none=True)
+
+
+class Ready(ma.Schema):
+    """Whether everything that a segmentation needs is there."""
+
+    status = ma.fields.String(required=True, metadata={"example": "ready"})
+    checks = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Nested(Check), required=True)
+
+
+class Live(ma.Schema):
+    """The process answers."""
+
+    status = ma.fields.String(required=True, metadata={"example": "live"})
+
+
+class System(ma.Schema):
+    """Queues, workers, devices, version."""
+
+    version = ma.fields.String(required=True)
+    queues = ma.fields.Dict(required=True)
+    workers = ma.fields.List(ma.fields.Dict(), required=True)
+    jobs = ma.fields.Dict(required=True)
+    limits = ma.fields.Dict(required=True)

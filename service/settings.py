@@ -1,0 +1,67 @@
+"""Settings of the API from the environment; a missing or unsafe one names itself before anything starts."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from service.hosts import is_loopback
+from shared.contract.config import EnvReader, StoreSettings
+
+VERSION = "0.1.0"
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What the API needs to know; `open_access` means that no key is asked (loopback only)."""
+
+    store: StoreSettings
+    host: str = "127.0.0.1"
+    port: int = 8000
+    open_access: bool = True
+    bootstrap_key_file: Path | None = None
+    secret_key: str | None = None
+    trusted_proxies: int = 0
+    max_upload_bytes: int = 25 * MIB
+    max_pixels: int = 4096 * 4096
+    max_queued: int = 512
+    worker_seen_s: float = 120.0
+    web_processes: int = 1
+    web_threads: int = 96
+    log_level: str = "info"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Read the environment; raises ConfigError that names every bad setting and what to do."""
+        reader = EnvReader(os.environ if env is None else env)
+        store = StoreSettings.read(reader)
+        host = reader.text("HOST", "127.0.0.1")
+        key_file = reader.raw("BOOTSTRAP_KEY_FILE")
+        if key_file is not None and not Path(key_file).is_file():
+            reader.problem("BOOTSTRAP_KEY_FILE", "and there is no such file", "give a file that holds a key")
+        settings = cls(
+            store=store,
+            host=host,
+            port=reader.integer("PORT", 8000, 0, 65535),
+            open_access=not reader.flag("REQUIRE_KEY", key_file is not None or not is_loopback(host)),
+            bootstrap_key_file=Path(key_file) if key_file else None,
+            secret_key=reader.raw("SECRET_KEY"),
+            trusted_proxies=reader.integer("TRUSTED_PROXIES", 0, 0, 10),
+            max_upload_bytes=reader.integer("MAX_UPLOAD_BYTES", 25 * MIB, 1024, 1024 * MIB),
+            max_pixels=reader.integer("MAX_PIXELS", 4096 * 4096, 1, 1 << 28),
+            max_queued=reader.integer("MAX_QUEUED", 512, 1, 1_000_000),
+            worker_seen_s=reader.number("WORKER_SEEN_S", 120.0, 5.0, 3600.0),
+            web_processes=reader.integer("WEB_PROCESSES", 1, 1, 64),
+            web_threads=reader.integer("WEB_THREADS", 96, 2, 1024),
+            log_level=reader.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+        )
+        if settings.open_access and not is_loopback(host):
+            reader.problem(
+                "REQUIRE_KEY", f"while HOST is {host!r}", "only a loopback HOST may ask for no key"
+            )
+        if settings.secret_key is not None and len(settings.secret_key) < 32:
+            reader.problem("SECRET_KEY", "which is too short", "give at least 32 characters", secret=True)
+        reader.finish()
+        return settings

@@ -1,0 +1,18 @@
+"""The entry for gunicorn: `service.wsgi:create()`."""
+
+from flask import Flask
+
+from service import logs
+from service.app import create_app
+from service.container import EXTENSION
+from service.settings import ServiceSettings
+from service.start import prepare
+
+
+def create() -> Flask:
+    """Build the API from the environment, once a process. Raises ConfigError."""
+    settings = ServiceSettings.from_env()
+    logs.configure(settings.log_level)
+    app = create_app(settings)
+    prepare(settings, app.extensions[EXTENSION].database)
+    return app
