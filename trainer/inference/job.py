@@ -1,0 +1,64 @@
+"""A claimed job on its way through the stages."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+
+from shared.imaging.measure import Spacing
+from shared.storage.segmentations import Claim
+from trainer.inference.models import ServedModel
+
+
+@dataclass(slots=True)
+class Job:
+    """`x_CHW` and `size` (height, width of the upload) once prepared; times in ms."""
+
+    claim: Claim
+    claimed_at: datetime
+    model: ServedModel | None = None
+    x_CHW: np.ndarray | None = None
+    size: tuple[int, int] = (0, 0)
+    preprocess_ms: float = 0.0
+    forward_ms: float = 0.0
+    postprocess_ms: float = 0.0
+
+    @property
+    def spacing(self) -> Spacing | None:
+        """(row, column) in millimetres, if the API knew it."""
+        spacing = self.claim.image.get("pixel_spacing_mm")
+        return (spacing[0], spacing[1]) if spacing else None
+
+    def timings(self, now: datetime) -> dict[str, float]:
+        """Milliseconds: waiting for a worker, each step, and since the upload was decoded, decoding included."""
+        decode = float(self.claim.image.get("decode_ms", 0.0))
+        return {
+            "decode": decode,
+            "queue": _between_ms(self.claim.created_at, self.claimed_at),
+            "preprocess": round(self.preprocess_ms, 2),
+            "forward": round(self.forward_ms, 2),
+            "postprocess": round(self.postprocess_ms, 2),
+            "total": round(decode + _between_ms(self.claim.created_at, now), 2),
+        }
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Milliseconds since it was made."""
+
+    started: float = field(default_factory=time.perf_counter)
+
+    def ms(self) -> float:
+        """So far."""
+        return (time.perf_counter() - self.started) * 1000
+
+
+def now_utc() -> datetime:
+    """Aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def _between_ms(earlier: datetime, later: datetime) -> float:
+    """Never negative: the API's clock and ours may differ."""
+    return round(max(0.0, (later - earlier).total_seconds() * 1000), 2)

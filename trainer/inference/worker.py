@@ -1,0 +1,150 @@
+"""The inference worker: three threads through which a job goes, each taking what waits.
+
+prepare (claim, load, preprocess) -> forward (the network) -> conclude (measure, keep, finish, announce)
+
+A transaction and a round trip to Redis are thus shared by all jobs that wait at the same time, pixels are prepared
+and measured while the network runs, and a job that comes alone goes straight through.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.contract.errors import InferenceFailed
+from shared.contract.messages import SegmentMessage
+from shared.storage.files import FileStore, probability_path
+from shared.storage.segmentations import SegmentationJobs
+from trainer.inference.batcher import Batcher
+from trainer.inference.ends import Ends
+from trainer.inference.engine import EngineOutput
+from trainer.inference.job import Job, Stopwatch
+from trainer.inference.leases import Leases
+from trainer.inference.models import ServedModel, WarmModels
+from trainer.inference.pipeline import Measured, measured
+from trainer.inference.prepare import Prepare
+from trainer.inference.redis_link import RedisLink
+from trainer.inference.stage import Closed, Stage
+from trainer.logs import brief
+
+_log = structlog.get_logger(__name__)
+# Hints held in memory: few, so that another worker finds some in Redis, and so that their rows do not look
+# forgotten to the reconciler.
+MAX_HINTS = 32
+MAX_CLAIM = 16
+MAX_PREPARED = 16
+MAX_CONCLUDE = 16
+
+Outcome = EngineOutput | Exception
+
+
+class InferenceWorker:
+    """Takes messages, ends jobs. `submit` never blocks; `wait_for_room` is the brake before it."""
+
+    def __init__(
+        self, jobs: SegmentationJobs, files: FileStore, link: RedisLink, models: WarmModels, leases: Leases
+    ) -> None:
+        self._jobs, self._files, self._models, self._leases = jobs, files, models, leases
+        self._ends = Ends(jobs, files, link, leases)
+        prepare = Prepare(
+            files, link, models, leases, self._ends, forward=self._to_forward, back=self._come_back
+        )
+        self._prepare: Stage[SegmentMessage | Job] = Stage(
+            "prepare", prepare, max_batch=MAX_CLAIM, max_waiting=MAX_HINTS
+        )
+        self._forward: Batcher[Job, EngineOutput] = Batcher(
+            "forward",
+            _run,
+            max_batch=lambda job: _model(job).engine.max_batch,
+            max_waiting=MAX_PREPARED,
+            key=lambda job: _model(job).id,
+        )
+        self._conclude: Stage[tuple[Job, Outcome]] = Stage(
+            "conclude", self._conclusion, max_batch=MAX_CONCLUDE, max_waiting=MAX_PREPARED
+        )
+        self._stages = (self._prepare, self._forward, self._conclude)
+
+    def start(self) -> None:
+        """Begin to take messages."""
+        for stage in reversed(self._stages):
+            stage.start()
+
+    def submit(self, message: SegmentMessage) -> None:
+        """Queue the job; while shutting down it is left to other workers."""
+        try:
+            self._prepare.put_anyway(message)
+        except Closed:
+            _log.info("left_to_others", job_id=message.job_id, request_id=message.request_id)
+
+    def wait_for_room(self, timeout_s: float) -> bool:
+        """Whether the worker wants more messages, within the time."""
+        return self._prepare.wait_for_room(timeout_s)
+
+    def stop(self, drain_s: float) -> None:
+        """Finish what was taken, as far as the time goes, and give the rest back to the queue."""
+        deadline = time.monotonic() + drain_s
+        for stage in self._stages:
+            stage.close(deadline - time.monotonic())
+        self._models.close()
+        left = self._leases.held()
+        if left:
+            try:
+                given_back = self._jobs.release(left)
+                _log.info("jobs_given_back", jobs=given_back)
+            except SQLAlchemyError as error:
+                _log.warning("jobs_not_given_back", jobs=len(left), error=brief(error))
+
+    def _come_back(self, job: Job) -> None:
+        with suppress(Closed):  # then its claim is given back with the rest
+            self._prepare.put_anyway(job)
+
+    def _to_forward(self, job: Job) -> None:
+        self._forward.submit(job, lambda outcome: self._to_conclude(job, outcome))
+
+    def _to_conclude(self, job: Job, outcome: Outcome) -> None:
+        with suppress(Closed):  # the time to stop was over before the network had answered: as above
+            self._conclude.put((job, outcome))
+
+    def _conclusion(self, batch: Sequence[tuple[Job, Outcome]]) -> None:
+        done = []
+        for job, outcome in batch:
+            with self._ends.guard(job):
+                answer = self._measured(job, outcome)
+                done.append((job, answer.result, answer.warnings))
+        if done:
+            self._ends.succeed(done)
+
+    def _measured(self, job: Job, outcome: Outcome) -> Measured:
+        """Measure, and keep the map before the row says that there is one."""
+        if isinstance(outcome, Closed):
+            raise outcome
+        if isinstance(outcome, Exception):
+            _log.error(
+                "forward_failed", job_id=job.claim.id, request_id=job.claim.request_id, exc_info=outcome
+            )
+            raise InferenceFailed(f"The network could not be run on this image ({type(outcome).__name__}).")
+        watch = Stopwatch()
+        answer = measured(_model(job), *outcome, job.size, job.spacing, job.claim.threshold)
+        if self._leases.holds(job.claim):  # not for a job that was deleted meanwhile
+            self._files.write(probability_path(job.claim.id), answer.probability_png)
+        job.postprocess_ms = watch.ms()
+        return answer
+
+
+def _run(jobs: list[Job]) -> Sequence[EngineOutput]:
+    """One pass of the network for jobs of one model."""
+    inputs = [job.x_CHW for job in jobs if job.x_CHW is not None]
+    watch = Stopwatch()
+    # One input is not copied into a batch.
+    output = _model(jobs[0]).engine.predict(inputs[0][None] if len(inputs) == 1 else np.stack(inputs))
+    for job in jobs:
+        job.forward_ms = watch.ms()
+    return [EngineOutput(*arrays) for arrays in zip(*output, strict=True)]
+
+
+def _model(job: Job) -> ServedModel:
+    assert job.model is not None  # jobs come here from `Prepare`, which sets it
+    return job.model

@@ -1,0 +1,68 @@
+"""Brings rows and messages together again: the database says what is due, whatever happened to Redis or a worker.
+
+Every worker runs one. Each step is a compare-and-set, so that any number may do the same at the same time.
+"""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from shared.contract.messages import SegmentMessage
+from shared.storage.files import FileStore, segmentation_folder
+from shared.storage.segmentations import DueJob, SegmentationJobs
+
+_log = structlog.get_logger(__name__)
+# A message takes a few milliseconds from the row to the worker. When Redis has none left and a row still waits
+# after so long, its message is gone (FLUSHALL, a restart, a worker killed with it in memory).
+UNSENT_IF_IDLE_S = 2.0
+UNSENT_IF_BUSY_S = 60.0
+_PURGE_EVERY = 1800  # rounds; rows that have been gone for a week are in nobody's way
+
+
+class Reconciler:
+    """`send` queues a message; `queue_length` says how many wait in Redis. Both may raise while it is away."""
+
+    def __init__(
+        self,
+        jobs: SegmentationJobs,
+        files: FileStore,
+        send: Callable[[SegmentMessage], None],
+        queue_length: Callable[[], int],
+    ) -> None:
+        self._jobs, self._files = jobs, files
+        self._send, self._queue_length = send, queue_length
+        self._rounds = 0
+
+    def run(self) -> None:
+        """One round. What needs no Redis comes first."""
+        self._exhaust()
+        self._expire()
+        self._resend()
+        self._rounds += 1
+
+    def _exhaust(self) -> None:
+        for job_id in self._jobs.exhaust():
+            _log.warning("attempts_exhausted", job_id=job_id)
+
+    def _expire(self) -> None:
+        gone = self._jobs.expire()
+        for job_id in gone:
+            self._files.delete_tree(segmentation_folder(job_id))
+        if gone:
+            self._jobs.files_removed(gone)
+        if self._rounds % _PURGE_EVERY == 0:
+            self._jobs.purge()
+
+    def _resend(self) -> None:
+        due = self._jobs.due(unsent_for_s=UNSENT_IF_IDLE_S)
+        if not due:
+            return
+        if self._queue_length() > 0:
+            # The messages may well be among those that wait: only what is long overdue is sent again.
+            due = self._jobs.due(unsent_for_s=UNSENT_IF_BUSY_S)
+        self._send_all(self._jobs.mark_enqueued(due) if due else [])
+
+    def _send_all(self, jobs: Sequence[DueJob]) -> None:
+        for job in jobs:
+            self._send(SegmentMessage(job.id, job.request_id))
+            _log.info("sent_again", job_id=job.id, request_id=job.request_id)

@@ -1,0 +1,199 @@
+"""Builds a worker's parts from its settings and starts and stops them: the only place where they meet."""
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import cv2
+import redis
+import structlog
+
+from shared.contract.errors import ModelUnusable, NotFound, ServiceError
+from shared.contract.messages import SegmentMessage
+from shared.contract.names import DEFAULT_ALIAS, Queue
+from shared.storage.cards import InvalidCard
+from shared.storage.database import Database
+from shared.storage.files import FileStore
+from shared.storage.models import Models, shipped_folder
+from shared.storage.segmentations import SegmentationJobs
+from shared.storage.workers import Workers
+from trainer.inference.engine import open_engine, resolve_device
+from trainer.inference.leases import Leases
+from trainer.inference.models import ServedModel, WarmModels
+from trainer.inference.redis_link import COMMAND_S, RedisLink
+from trainer.inference.source import ModelFolder
+from trainer.inference.worker import InferenceWorker
+from trainer.logs import brief
+from trainer.periodic import Periodic
+from trainer.presence import BEAT_S, Capabilities, Presence
+from trainer.reconciler import Reconciler
+from trainer.settings import VERSION, WorkerSettings
+
+_log = structlog.get_logger(__name__)
+RECONCILE_S = 2.0
+Send = Callable[[SegmentMessage], None]
+
+
+class Runtime(Protocol):
+    """What runs beside Celery in a worker process."""
+
+    def start(self) -> None:
+        """Return when messages may come."""
+        ...
+
+    def submit(self, message: SegmentMessage) -> None:
+        """Take a job; never blocks."""
+        ...
+
+    def wait_for_room(self, timeout_s: float) -> bool:
+        """Whether more messages are wanted, within the time."""
+        ...
+
+    def stop(self) -> None:
+        """End in order."""
+        ...
+
+
+class WorkerRuntime:
+    """Presence and reconciler in every worker; with the queue `inference`, the inference worker too."""
+
+    def __init__(self, settings: WorkerSettings, queues: Iterable[str], send: Send) -> None:
+        self._settings = settings
+        # Python hands the interpreter over every 5 ms by default: the thread that feeds the network would idle.
+        sys.setswitchinterval(0.001)
+        cv2.setNumThreads(1)  # slices are small; OpenCV's own threads would take the network's cores
+        store = settings.store
+        self._worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._database = Database(store.database_url)
+        jobs = SegmentationJobs(self._database, max_attempts=store.max_attempts)
+        files = FileStore(store.store_url)
+        self._registry = Models(self._database)
+        self._redis = redis.Redis.from_url(store.redis_url, socket_timeout=COMMAND_S)
+        self._inference: Inference | None = None
+        queues = list(queues)
+        if Queue.INFERENCE in queues:
+            self._inference = Inference(settings, self._worker_id, self._registry, jobs, files)
+        queue = Queue.INFERENCE if self._inference else (queues or [Queue.TRAINING])[0]
+        self._presence = Presence(Workers(self._database), self._worker_id, queue, self._describe)
+        reconciler = Reconciler(jobs, files, send, lambda: int(self._redis.llen(Queue.INFERENCE)))
+        self._chores = [
+            Periodic("presence", self._beat, BEAT_S),
+            Periodic("reconciler", reconciler.run, RECONCILE_S, jitter=0.25),
+        ]
+
+    def start(self) -> None:
+        """Bring the schema up, warm the default model, begin the chores."""
+        _log.info("worker_starting", version=VERSION)
+        self._database.upgrade()
+        self._register_shipped()
+        if self._inference is not None:
+            self._inference.start()
+        for chore in self._chores:
+            chore.start()
+        _log.info("worker_ready", models=list(self._describe().models))
+
+    def submit(self, message: SegmentMessage) -> None:
+        """To the inference worker."""
+        if self._inference is None:
+            raise RuntimeError("this worker does not listen to the queue `inference`")
+        self._inference.worker.submit(message)
+
+    def wait_for_room(self, timeout_s: float) -> bool:
+        """The inference worker's brake."""
+        return self._inference is None or self._inference.worker.wait_for_room(timeout_s)
+
+    def stop(self) -> None:
+        """Jobs first; the database hears of it last."""
+        _log.info("worker_stopping")
+        for chore in self._chores:
+            chore.stop()
+        if self._inference is not None:
+            self._inference.stop(self._settings.drain_s)
+        try:
+            self._presence.leave()
+        except Exception as error:  # the worker goes all the same; its row grows old
+            _log.warning("not_signed_off", error=brief(error))
+        self._redis.close()
+        self._database.close()
+        _log.info("worker_stopped")
+
+    def _register_shipped(self) -> None:
+        try:
+            self._registry.register_shipped(self._settings.store.models_dir)
+        except (InvalidCard, ServiceError) as error:
+            _log.error("shipped_model_not_registered", error=str(error))
+
+    def _describe(self) -> Capabilities:
+        return self._inference.describe() if self._inference else Capabilities()
+
+    def _beat(self) -> None:
+        self._presence.beat()
+        if self._inference is not None:
+            self._inference.warm_default()
+
+
+class Inference:
+    """The inference worker with its models and leases, on one device."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        worker_id: str,
+        registry: Models,
+        jobs: SegmentationJobs,
+        files: FileStore,
+    ) -> None:
+        self._settings, self._registry = settings, registry
+        self._device = resolve_device(settings.device)
+        self._engine = "none"
+        self.models = WarmModels(self._open, settings.warm_models)
+        leases = Leases(jobs, worker_id, settings.store.lease_s)
+        self._link = RedisLink(settings.store.redis_url)
+        self.worker = InferenceWorker(jobs, files, self._link, self.models, leases)
+        # Three chances before a lease runs out.
+        self._renewal = Periodic("leases", leases.renew, settings.store.lease_s / 3)
+
+    def start(self) -> None:
+        """The default model is warm when this returns, unless it cannot be: then its jobs fail with the reason."""
+        try:
+            model, _ = self._registry.resolve(DEFAULT_ALIAS)
+            self.models.warm_up(model.id)
+        except ServiceError as error:
+            _log.error("default_model_not_warm", error=error.detail)
+        self.worker.start()
+        self._renewal.start()
+
+    def stop(self, drain_s: float) -> None:
+        """Leases are prolonged until the last job has ended."""
+        self.worker.stop(drain_s)
+        self._renewal.stop()
+        self._link.close()
+
+    def describe(self) -> Capabilities:
+        """For the workers' table."""
+        return Capabilities(self._device, self._engine, self.models.ids())
+
+    def warm_default(self) -> None:
+        """After a promotion: warm the new default before most of its jobs come. Never waits."""
+        model_id = self._registry.aliases().get(DEFAULT_ALIAS)
+        if model_id is not None and self.models.get(model_id) is None:
+            self.models.request(model_id, lambda known: None)
+
+    def _open(self, model_id: str) -> ServedModel:
+        try:
+            stored = self._registry.get(model_id)
+        except NotFound as error:
+            raise ModelUnusable(f"The model {model_id} was deleted.") from error
+        folder = shipped_folder(stored.location, self._settings.store.models_dir)
+        if folder is None:
+            raise ModelUnusable(f"The model {model_id} is not among those shipped with this worker.")
+        source = ModelFolder(folder)
+        engine = open_engine(source, self._device, self._settings.engine, self._settings.cache_dir)
+        self._device, self._engine = engine.device, engine.name
+        card = source.card
+        return ServedModel(
+            model_id, engine, source.preprocessing, card.threshold, card.min_region_pixels, card.unlike
+        )

@@ -1,0 +1,55 @@
+"""Settings of a worker from the environment; a missing or unsafe one names itself before anything starts."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from shared.contract.config import EnvReader, StoreSettings
+
+VERSION = "0.1.0"
+ENGINES = ("auto", "torch", "openvino")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a worker needs to know; `warm_models` is how many models stay in memory at once."""
+
+    store: StoreSettings
+    device: str = "auto"
+    engine: str = "auto"
+    warm_models: int = 3
+    drain_s: float = 8.0
+    log_level: str = "info"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Read DEVICE, ENGINE, WARM_MODELS, DRAIN_S, LOG_LEVEL and the store's. ConfigError."""
+        reader = EnvReader(os.environ if env is None else env)
+        settings = cls(
+            store=StoreSettings.read(reader),
+            device=_device(reader),
+            engine=reader.choice("ENGINE", "auto", ENGINES),
+            warm_models=reader.integer("WARM_MODELS", 3, 1, 64),
+            # Shorter than the ten seconds that containers and supervisors give before they kill.
+            drain_s=reader.number("DRAIN_S", 8, 0, 3600),
+            log_level=reader.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+        )
+        reader.finish()
+        return settings
+
+    @property
+    def cache_dir(self) -> Path:
+        """What can be made again at any time: converted models."""
+        return self.store.data_dir / "cache"
+
+
+def _device(reader: EnvReader) -> str:
+    device = (reader.raw("DEVICE") or "auto").lower()
+    index = device.removeprefix("cuda:")
+    if device not in ("auto", "cpu", "cuda") and not (
+        index != device and index.isdecimal() and len(index) < 3
+    ):
+        reader.problem("DEVICE", "which is not known", "give auto, cpu, cuda or cuda:0")
+    return device

@@ -1,0 +1,69 @@
+"""Random changes to a slice and its mask together; every draw comes from torch's generator, so a seed repeats it."""
+
+import torch
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
+
+from trainer.training.config import Augmentation
+
+
+class Augment:
+    """image float (3, H, W) in 0..1 and mask (1, H, W) -> the same, changed."""
+
+    def __init__(self, options: Augmentation, crop: int) -> None:
+        self.options = options
+        self.geometry = v2.Compose(_geometry(options, crop))
+
+    def __call__(self, image_CHW: torch.Tensor, mask_1HW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """See the class."""
+        image, mask = self.geometry(tv_tensors.Image(image_CHW), tv_tensors.Mask(mask_1HW))
+        return self._channels(self._intensity(image.as_subclass(torch.Tensor))), mask.as_subclass(
+            torch.Tensor
+        )
+
+    def _intensity(self, image_CHW: torch.Tensor) -> torch.Tensor:
+        """Gamma, contrast and brightness for each channel on its own: sequences vary independently."""
+        o = self.options
+        gamma, contrast, brightness = torch.empty(3, 3, 1, 1).uniform_(-1, 1)
+        foreground = image_CHW > 0.02  # black stays black: air has no signal whatever the exposure
+        changed = image_CHW.clamp(min=1e-4) ** torch.exp(gamma * o.gamma)
+        changed = changed * (1 + contrast * o.contrast) + brightness * o.brightness
+        if o.noise:
+            changed = changed + torch.randn_like(changed) * (o.noise * torch.rand(1))
+        image_CHW = torch.where(foreground, changed, image_CHW).clamp(0, 1)
+        if torch.rand(1) < o.blur:
+            image_CHW = functional.gaussian_blur(
+                image_CHW, [5, 5], [float(torch.empty(1).uniform_(0.4, 1.2))]
+            )
+        return image_CHW
+
+    def _channels(self, image_CHW: torch.Tensor) -> torch.Tensor:
+        """What happens to real uploads: a grey slice, or a sequence that was not acquired."""
+        o = self.options
+        draw = float(torch.rand(1))
+        main = image_CHW[o.main_channel]
+        if draw < o.repeat_channel:
+            return main.expand_as(image_CHW).clone()
+        if draw < o.repeat_channel + o.missing_channel:
+            others = [c for c in range(len(image_CHW)) if c != o.main_channel]
+            image_CHW = image_CHW.clone()
+            image_CHW[others[int(torch.randint(len(others), (1,)))]] = main
+        return image_CHW
+
+
+def _geometry(o: Augmentation, crop: int) -> list[v2.Transform]:
+    steps: list[v2.Transform] = [
+        v2.RandomHorizontalFlip(o.flip_horizontal),
+        v2.RandomVerticalFlip(o.flip_vertical),
+    ]
+    if o.affine:
+        # Bilinear for the image; v2 takes the nearest neighbour for masks by itself.
+        affine = v2.RandomAffine(
+            o.degrees, (o.translate, o.translate), (1 - o.scale, 1 + o.scale), o.shear,
+            interpolation=v2.InterpolationMode.BILINEAR,
+        )  # fmt: skip
+        steps.append(v2.RandomApply([affine], o.affine))
+    if crop:
+        steps.append(v2.RandomCrop(crop))
+    return steps

@@ -1,0 +1,116 @@
+"""The card as Markdown, for people."""
+
+from typing import Any
+
+from shared.storage.cards import ModelCard
+
+VARIANT_NAMES = {
+    "as_uploaded": "slices as published (256x256, colour)",
+    "grey_flair": "FLAIR alone, grey",
+    "sixteen_bit": "16 bit",
+    "512x512": "resized to 512x512",
+    "180x180": "resized to 180x180",
+    "320x240": "resized to 320x240 (stretched)",
+}
+
+
+def render(card: ModelCard) -> str:
+    """Markdown: what the model is, what it learned from, how good it is, what it is not for."""
+    parts = [
+        f"# {card.name} {card.version}",
+        card.description,
+        f"**Intended use.** {card.intended_use}",
+        f"**Not for.** {card.not_for}",
+        f"**Data.** {card.provenance.get('data', '')}",
+        f"**Licence.** {card.licence}",
+        _network(card),
+        _accuracy(card),
+        _origin(card.provenance),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _network(card: ModelCard) -> str:
+    weights, calibration = card.weights, card.calibration
+    flips = ", ".join(card.test_time_augmentation) or "none"
+    return (
+        f"**Network.** {card.architecture} with encoder {card.encoder}, {weights.parameters / 1e6:.1f} M parameters, "
+        f"{weights.bytes / 1e6:.1f} MB in half precision; test-time flips: {flips}; threshold {card.threshold}; "
+        f"regions under {card.min_region_pixels} pixels (of {card.preprocessing['image_size']}x"
+        f"{card.preprocessing['image_size']}) are dropped; probability = sigmoid({calibration.scale:.3f} x logit "
+        f"{calibration.bias:+.3f})."
+    )
+
+
+def _accuracy(card: ModelCard) -> str:
+    metrics = card.metrics
+    if "volume_dice" not in metrics:
+        return ""
+    same = metrics["weights_sha256"] == card.weights.sha256
+    whose = (
+        "The numbers belong to the weights in this folder."
+        if same
+        else "**The numbers belong to the weights that the run started from** (SHA-256 "
+        f"{metrics['weights_sha256'][:12]}...), which had not seen the test patients. The weights in this folder went "
+        "on learning from all patients, the test patients too, so no honest number of their own can be had here."
+    )
+    rows = "\n".join(_row(name, values) for name, values in metrics["volume_dice"].items())
+    return (
+        f"## Accuracy\n\n{whose} Measured in the engine that serves ({metrics['engine']}): Dice of each "
+        "patient's whole volume, on patients that neither training nor the choice "
+        "of threshold saw; intervals are bootstrapped by patient (95 %).\n\n"
+        "| upload | patients | mean | interval | median | interval |\n|---|---|---|---|---|---|\n"
+        f"{rows}\n\n{_slices(metrics)}\n\n{_unlike(metrics)}\n\n{_per_patient(metrics['volume_dice']['as_uploaded'])}"
+    )
+
+
+def _row(name: str, values: dict[str, Any]) -> str:
+    low, high = values["ci95"]
+    median_low, median_high = values["median_ci95"]
+    return (
+        f"| {VARIANT_NAMES[name]} | {values['patients']} | {values['mean']:.3f} | {low:.3f} to {high:.3f} "
+        f"| {values['median']:.3f} | {median_low:.3f} to {median_high:.3f} |"
+    )
+
+
+def _slices(metrics: dict[str, Any]) -> str:
+    slices, found, missed = (
+        metrics["slices"],
+        metrics["confidence"]["found"],
+        metrics["confidence"]["not_found"],
+    )
+    return (
+        f"Tumour yes/no by slice ({slices['slices']} slices, {slices['with_tumour']} with tumour): sensitivity "
+        f"{slices['sensitivity']:.3f}, specificity {slices['specificity']:.3f}, AUC {slices['auc']:.3f}.\n\n"
+        f"Confidence: where tumour was said ({found['slices']} slices) it averages {found['mean_confidence']:.3f} and "
+        f"{found['share_of_mask_that_is_tumour']:.3f} of the mask's pixels are tumour (expected calibration error "
+        f"{found['expected_calibration_error']:.3f}); where none was said ({missed['slices']} slices) it averages "
+        f"{missed['mean_confidence']:.3f} and {missed['share_truly_without']:.3f} of the slices are without tumour."
+    )
+
+
+def _unlike(metrics: dict[str, Any]) -> str:
+    rows = "\n".join(
+        f"| {kind} | {values['images']} | {100 * values['warned']:.1f} % |"
+        for kind, values in metrics["unlike_training_data"].items()
+    )
+    return (
+        "The warning `unlike_training_data`; its limits were set on the validation patients' slices alone:\n\n"
+        f"| images | number | warned |\n|---|---|---|\n{rows}"
+    )
+
+
+def _per_patient(values: dict[str, Any]) -> str:
+    rows = "\n".join(f"| {name} | {score:.3f} |" for name, score in values["per_patient"].items())
+    return f"| test patient | volume Dice |\n|---|---|\n{rows}"
+
+
+def _origin(provenance: dict[str, Any]) -> str:
+    split = {name: len(patients) for name, patients in provenance["split"].items()}
+    selection = provenance["selection"]
+    return (
+        f"## Origin\n\nStart: {provenance['start']}. Patients: {split['train']} to learn from, {split['validation']} "
+        f"to choose by, {split['test']} to be measured on; {provenance['slices']} slices; "
+        f"{provenance['epochs']} epochs, seed {provenance['recipe']['seed']}. Threshold, smallest region and "
+        f"calibration were chosen on {selection['on']} (mean volume Dice there {selection['validation_dice']:.3f})."
+    )

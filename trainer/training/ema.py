@@ -1,0 +1,25 @@
+"""Exponential moving average of the weights: smoother than the last step's, at no cost when serving."""
+
+import copy
+
+import torch
+from torch import nn
+
+from shared.ml.models.network import SegmentationNetwork
+
+
+class Ema:
+    """Keeps a second network whose weights follow the trained one's; its buffers are copied."""
+
+    def __init__(self, network: SegmentationNetwork, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval()
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Move towards `network`; early steps move faster, so that the random start is soon forgotten."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for own, new in zip(self.network.parameters(), network.parameters(), strict=True):
+            own.lerp_(new, 1 - decay)
+        for kept, current in zip(self.network.buffers(), network.buffers(), strict=True):
+            kept.copy_(current)

@@ -1,0 +1,169 @@
+"""From averaged weights to a model folder: constants chosen on validation, numbers from the test split, the card."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from shared import catalog
+from shared.ml.checkpoint import load_network, save_weights
+from shared.ml.predict import Predictor, Strangeness
+from shared.storage.cards import SCHEMA, Calibration, Label, ModelCard, Weights
+from trainer.training.accuracy import accuracy
+from trainer.training.card_text import render
+from trainer.training.config import Recipe
+from trainer.training.run import Paths, Trained
+from trainer.training.select import Selection, patients_of, select
+from trainer.training.slices import Slices
+from trainer.training.strangeness import Change, fit, kinds
+from trainer.training.validate import predict
+
+CARD = "card.json"
+
+
+def finish(recipe: Recipe, paths: Paths, trained: Trained, device: torch.device) -> Path:
+    """Write `out`/model: weights, card.json and the card as Markdown. Returns the folder."""
+    folder = paths.out / "model"
+    dataset = catalog.load(catalog.DATASETS, recipe.dataset, "dataset")(paths.data)
+    features = _strangeness(trained, recipe, device)
+    if trained.split.validation:
+        selection = _select(trained, recipe, device)
+        unlike = _unlike_limits(trained, recipe, features, device)
+    else:  # every patient was trained on: nothing is left to choose by, so the constants are those of the start
+        selection, unlike = _inherited(paths)
+    weights = save_weights(folder, trained.network, features)
+    card = _card(recipe, trained, selection, unlike, weights)
+    card.dump(folder / CARD)
+    if trained.split.test:
+        metrics = accuracy(folder, dataset, trained.split.test, paths.strange, str(device))
+    else:
+        metrics = _inherited_metrics(paths)
+    card = replace(card, metrics=metrics)
+    card.dump(folder / CARD)
+    (folder / "README.md").write_text(render(card))
+    return folder
+
+
+def _strangeness(trained: Trained, recipe: Recipe, device: torch.device) -> dict[str, torch.Tensor]:
+    """Fitted on the training patients' slices and on other images made of them."""
+    like, other = kinds(recipe.in_channels, recipe.augmentation.main_channel)
+    indices = trained.slices.of(trained.split.train)
+    predictor = Predictor(trained.network)
+    # Where a sequence is missing, another stands in for it: its copies are no images of another kind.
+    complete = indices[_complete(trained.slices, indices)]
+    like_NF = _second_outputs(predictor, trained.slices, indices, like, device)
+    # Every third slice is enough to draw a line by, and there are many kinds.
+    return fit(like_NF, _second_outputs(predictor, trained.slices, complete[::3], other, device))
+
+
+def _complete(slices: Slices, indices: np.ndarray) -> np.ndarray:
+    """bool (N,): the channels of the slice differ."""
+    images = (slices.images_NHWC[n] for n in indices)
+    return np.array(
+        [not any((i[..., a] == i[..., b]).all() for a, b in ((0, 1), (1, 2), (0, 2))) for i in images]
+    )
+
+
+def _second_outputs(
+    predictor: Predictor, slices: Slices, indices: np.ndarray, changes: list[Change], device: torch.device
+) -> np.ndarray:
+    found = (predict(predictor, slices, indices, device, change) for change in changes)
+    return np.concatenate([second for batches in found for _, second in batches])
+
+
+def _select(trained: Trained, recipe: Recipe, device: torch.device) -> Selection:
+    indices = trained.slices.of(trained.split.validation)
+    predictor = Predictor(trained.network, recipe.test_time_augmentation)
+    found = np.concatenate([p for p, _ in predict(predictor, trained.slices, indices, device)])
+    found = np.clip(found, 1e-7, 1 - 1e-7)
+    names = [trained.slices.patients[n] for n in indices]
+    logits = patients_of(names, np.log(found / (1 - found)))
+    return select(logits, patients_of(names, trained.slices.masks_NHW[indices]))
+
+
+def _unlike_limits(
+    trained: Trained, recipe: Recipe, tensors: dict[str, torch.Tensor], device: torch.device
+) -> dict[str, list[float]]:
+    """For each measure, what the slices of a patient not yet seen hardly reach.
+
+    Patients differ more than slices do: the limit is the mean over validation patients (in colour and in grey) of
+    their 99th percentile, plus two of its standard deviations.
+    """
+    strangeness = Strangeness(tensors["mean"], tensors["whitening"], tensors["direction"])
+    predictor = Predictor(trained.network, strangeness=strangeness)
+    like, _ = kinds(recipe.in_channels, recipe.augmentation.main_channel)
+    highest = []
+    for patient in trained.split.validation:
+        for change in like:
+            measured = _second_outputs(
+                predictor, trained.slices, trained.slices.of([patient]), [change], device
+            )
+            highest.append(np.quantile(measured, 0.99, axis=0))
+    limits = np.mean(highest, axis=0) + 2 * np.std(highest, axis=0)
+    return {"limits": [round(float(value), 4) for value in limits]}
+
+
+def _inherited(paths: Paths) -> tuple[Selection, dict[str, Any]]:
+    if paths.start_from is None:
+        raise ValueError(
+            "a run without validation patients needs --start-from: a model whose constants it takes over"
+        )
+    _, _, card = load_network(paths.start_from)
+    score = float(card.provenance["selection"]["validation_dice"])
+    scale, bias = card.calibration.scale, card.calibration.bias
+    return Selection(scale, bias, card.threshold, card.min_region_pixels, score), dict(card.unlike)
+
+
+def _inherited_metrics(paths: Paths) -> dict[str, Any]:
+    assert paths.start_from is not None
+    _, _, card = load_network(paths.start_from)
+    return dict(card.metrics) | {"weights_sha256": card.weights.sha256}
+
+
+def _card(
+    recipe: Recipe, trained: Trained, selection: Selection, unlike: dict[str, Any], weights: Weights
+) -> ModelCard:
+    plain = json.loads(json.dumps(recipe.to_dict()))
+    return ModelCard(
+        schema=SCHEMA,
+        id=recipe.name,
+        name=recipe.name,
+        version=recipe.card.version,
+        description=recipe.description,
+        architecture=recipe.architecture,
+        encoder=recipe.encoder,
+        network={},
+        in_channels=recipe.in_channels,
+        classes=recipe.classes,
+        labels=[Label(1, "tumour")],
+        preprocessing=plain["preprocessing"],
+        threshold=selection.threshold,
+        min_region_pixels=selection.min_region_pixels,
+        test_time_augmentation=list(recipe.test_time_augmentation),
+        calibration=Calibration(round(selection.scale, 6), round(selection.bias, 6)),
+        unlike=dict(unlike),
+        metrics={},
+        provenance=_provenance(recipe, plain, trained, selection),
+        licence=recipe.card.licence,
+        intended_use=recipe.card.intended_use,
+        not_for=recipe.card.not_for,
+        weights=weights,
+    )
+
+
+def _provenance(
+    recipe: Recipe, plain: dict[str, Any], trained: Trained, selection: Selection
+) -> dict[str, Any]:
+    return {
+        "data": recipe.card.data,
+        "recipe": plain,
+        "start": trained.origin,
+        "split": trained.split.to_dict(),
+        "slices": len(trained.slices.patients),
+        "epochs": trained.history[-1]["epoch"],
+        "seconds": round(sum(entry["seconds"] for entry in trained.history)),
+        "selection": {"on": "validation patients", "validation_dice": round(selection.validation_dice, 4)},
+    }

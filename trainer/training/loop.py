@@ -1,0 +1,96 @@
+"""The training loop: knows tensors and a schedule, nothing of files; `on_epoch` and `on_step` are the only ways out."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from shared import catalog
+from shared.ml.models.network import SegmentationNetwork
+from trainer.training.config import Recipe
+from trainer.training.ema import Ema
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+@dataclass
+class State:
+    """All that changes while training: what a checkpoint must hold."""
+
+    network: SegmentationNetwork
+    ema: Ema
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0  # finished epochs
+    step: int = 0  # finished steps, over all epochs
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One finished epoch."""
+
+    epoch: int
+    train_loss: float
+    learning_rate: float
+    seconds: float
+
+
+def new_state(network: SegmentationNetwork, recipe: Recipe, device: torch.device) -> State:
+    """A state at step 0. Weight decay spares biases and normalisation, which it would only shrink."""
+    # channels_last: what CPU and CUDA convolutions are fast in.
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    spared = [p for p in network.parameters() if p.ndim <= 1]
+    optimizer = catalog.load(catalog.OPTIMIZERS, recipe.optimizer, "optimizer")(
+        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": spared, "weight_decay": 0.0}],
+        lr=recipe.learning_rate,
+    )
+    return State(network, Ema(network, recipe.ema_decay), optimizer)
+
+
+def train(
+    state: State,
+    batches: Callable[[int], Iterable[Batch]],
+    steps_per_epoch: int,
+    recipe: Recipe,
+    device: torch.device,
+    on_epoch: Callable[[State, EpochReport], None],
+    on_step: Callable[[int, int, float], None] = lambda epoch, step, loss: None,
+) -> None:
+    """Run the epochs that `state` has not finished. A callback that raises ends the run (cancel, early stop)."""
+    loss_function = catalog.load(catalog.LOSSES, recipe.loss, "loss")(**recipe.loss_options)
+    factor = catalog.load(catalog.SCHEDULES, recipe.schedule, "schedule")
+    total = steps_per_epoch * recipe.epochs
+    while state.epoch < recipe.epochs:
+        started, losses, rate = time.monotonic(), [], 0.0
+        state.network.train()
+        for batch in batches(state.epoch):
+            rate = recipe.learning_rate * factor(state.step / total)
+            losses.append(_step(state, batch, loss_function, rate, recipe.gradient_clip, device))
+            on_step(state.epoch, len(losses), losses[-1])
+        state.epoch += 1
+        report = EpochReport(state.epoch, sum(losses) / len(losses), rate, time.monotonic() - started)
+        on_epoch(state, report)
+
+
+def _step(
+    state: State, batch: Batch, loss_function: nn.Module, rate: float, clip: float, device: torch.device
+) -> float:
+    images, masks = (tensor.to(device, non_blocking=True) for tensor in batch)
+    images = images.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        logits = state.network(images)
+    loss = loss_function(logits, masks)  # outside autocast: the loss is fp32
+    if not torch.isfinite(loss):
+        raise FloatingPointError(f"the loss is {loss.item()} at step {state.step}: lower the learning rate")
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if clip:
+        nn.utils.clip_grad_norm_(state.network.parameters(), clip)
+    state.optimizer.step()
+    state.ema.update(state.network, state.step)
+    state.step += 1
+    return float(loss.detach())

@@ -1,0 +1,88 @@
+"""What is chosen on the validation patients: calibration, threshold and smallest region; the test split stays shut."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from shared.imaging.mask import binary_mask
+from trainer.training.metrics import dice
+
+THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+SMALLEST_REGIONS = (32, 48, 64, 96)
+# A few patients cannot tell choices apart whose mean Dice differs by less. Of those within it the smallest region is
+# taken, which misses least, and then the threshold nearest to a half, which is what the calibrated probability says.
+TOLERANCE = 0.002
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Constants of the served model; the region is in pixels at the network's size."""
+
+    scale: float
+    bias: float
+    threshold: float
+    min_region_pixels: int
+    validation_dice: float
+
+
+def fit_calibration(
+    logits: np.ndarray, truth: np.ndarray, most: int = 2_000_000, seed: int = 0
+) -> tuple[float, float]:
+    """Platt scaling (1999): (scale, bias) so that sigmoid(scale * logit + bias) is the share of tumour pixels."""
+    flat, target = logits.ravel(), truth.ravel()
+    if flat.size > most:
+        picks = np.random.default_rng(seed).choice(flat.size, most, replace=False)
+        flat, target = flat[picks], target[picks]
+    x, y = torch.from_numpy(flat).double(), torch.from_numpy(target).double()
+    parameters = torch.tensor([1.0, 0.0], dtype=torch.double, requires_grad=True)
+    solver = torch.optim.LBFGS([parameters], max_iter=50, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        solver.zero_grad()
+        loss = functional.binary_cross_entropy_with_logits(parameters[0] * x + parameters[1], y)
+        loss.backward()
+        return loss
+
+    solver.step(closure)
+    scale, bias = parameters.tolist()
+    return scale, bias
+
+
+def select(logits: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]) -> Selection:
+    """Logits and masks of each validation patient, (D, H, W) each -> the constants, by mean volume Dice."""
+    scale, bias = fit_calibration(
+        np.concatenate([v.ravel() for v in logits.values()]),
+        np.concatenate([v.ravel() for v in truth.values()]),
+    )
+    maps = {p: _published(scale * volume + bias) for p, volume in logits.items()}
+    scores = {
+        (region, threshold): float(np.mean(_scores(maps, truth, threshold, region)))
+        for region in SMALLEST_REGIONS
+        for threshold in THRESHOLDS
+    }
+    good = [choice for choice, score in scores.items() if score >= max(scores.values()) - TOLERANCE]
+    region, threshold = min(good, key=lambda choice: (choice[0], abs(choice[1] - 0.5)))
+    return Selection(scale, bias, threshold, region, scores[region, threshold])
+
+
+def _published(logits_DHW: np.ndarray) -> np.ndarray:
+    return np.rint(255 / (1 + np.exp(-logits_DHW.astype(np.float32)))).astype(np.uint8)
+
+
+def _scores(
+    maps: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray], threshold: float, region: int
+) -> list[float]:
+    return [dice(_masks(maps[p], threshold, region), truth[p]) for p in maps]
+
+
+def _masks(map_DHW: np.ndarray, threshold: float, region: int) -> np.ndarray:
+    return np.stack([binary_mask(map_HW, threshold, region) for map_HW in map_DHW])
+
+
+def patients_of(names: Sequence[str], arrays: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows of `arrays` (N, ...), stacked by their patient's name."""
+    labels = np.asarray(names)
+    return {str(p): arrays[labels == p] for p in np.unique(labels)}

@@ -1,0 +1,83 @@
+"""Fits what tells a strange image: whitening over training slices, and a classifier against other images made of them.
+
+The other images are made from the training patients' own slices, so nothing but the dataset is needed, and real
+images of other kinds stay unseen until they measure the result.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+Images = np.ndarray  # (B, H, W, 3) uint8, as the cache holds them
+Change = Callable[[Images], Images]
+
+
+def one_channel(channel: int) -> Change:
+    """The slice as a grey upload of this channel."""
+    return lambda images: np.repeat(images[..., channel, None], 3, axis=-1)
+
+
+def negative_of(channel: int) -> Change:
+    """A grey upload with tissue turned round: fluid bright, as in T2."""
+
+    def change(images: Images) -> Images:
+        grey = images[..., channel, None]
+        return np.repeat(np.where(grey > 12, 255 - grey, grey), 3, axis=-1)
+
+    return change
+
+
+def permuted(*order: int) -> Change:
+    """A colour upload with its sequences in the wrong order."""
+    return lambda images: np.ascontiguousarray(images[..., list(order)])
+
+
+def kinds(channels: int, main: int) -> tuple[list[Change], list[Change]]:
+    """Changes that give images like those trained on, and changes that give others."""
+    others = [c for c in range(channels) if c != main]
+    like = [lambda images: images, one_channel(main)]
+    unlike = [one_channel(c) for c in others] + [negative_of(c) for c in range(channels)]
+    return like, [*unlike, *(permuted(*np.roll(range(channels), turn)) for turn in range(1, channels))]
+
+
+def fit(like_NF: np.ndarray, other_MF: np.ndarray, components: int = 150) -> dict[str, torch.Tensor]:
+    """`mean` (F,), `whitening` (F, K) and `direction` (K,) of shared.ml.predict.Strangeness, in fp32.
+
+    Features are first scaled by their own deviation, since the deepest stage has many more and larger ones.
+    """
+    mean, deviation = like_NF.mean(0), like_NF.std(0) + 1e-6
+    scaled = (like_NF - mean) / deviation
+    _, singular, axes = np.linalg.svd(scaled, full_matrices=False)
+    keep = min(components, len(singular) - 1)
+    spread = singular[:keep] / np.sqrt(len(scaled) - 1)
+    whitening = (axes[:keep] / np.maximum(spread, 1e-3 * spread[0])[:, None]).T / deviation[:, None]
+    white = np.concatenate([(like_NF - mean) @ whitening, (other_MF - mean) @ whitening])
+    direction = _classify(white, np.arange(len(white)) >= len(like_NF))
+    return {
+        "mean": torch.from_numpy(mean).float(),
+        "whitening": torch.from_numpy(whitening).float(),
+        "direction": torch.from_numpy(direction).float(),
+    }
+
+
+def _classify(white_NK: np.ndarray, other_N: np.ndarray, decay: float = 1e-3) -> np.ndarray:
+    """Ridge logistic regression, both kinds weighing the same; its offset is left out: the limit stands for it."""
+    x, y = torch.from_numpy(white_NK).double(), torch.from_numpy(other_N).double()
+    weight = torch.where(y > 0, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
+    parameters = torch.zeros(x.shape[1] + 1, dtype=torch.double, requires_grad=True)
+    solver = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        solver.zero_grad()
+        logits = x @ parameters[1:] + parameters[0]
+        loss = (
+            functional.binary_cross_entropy_with_logits(logits, y, weight)
+            + decay * parameters[1:].square().sum()
+        )
+        loss.backward()
+        return loss
+
+    solver.step(closure)
+    return parameters[1:].detach().numpy()
