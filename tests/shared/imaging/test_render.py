@@ -1,0 +1,195 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from shared.imaging.readers.decode import decode
+from shared.imaging.render import contours, overlay, parse_color, png, to_display
+from tests.fakes import images
+
+
+def read(data: bytes) -> np.ndarray:
+    """PNG -> (H, W) or RGB (H, W, 3)."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return pixels if pixels.ndim == 2 else pixels[..., ::-1]
+
+
+# --- to_display ----------------------------------------------------------------------------------
+
+
+def test_eight_bits_are_shown_as_they_are():
+    pixels = images.picture()
+    assert to_display(pixels) is pixels
+
+
+def test_sixteen_bits_fill_the_screen_between_the_percentiles():
+    values = np.linspace(1000, 3000, 100 * 100).reshape(100, 100, 1).astype(np.uint16)
+    values[0, 0], values[-1, -1] = 0, 65535
+    shown = to_display(values)
+    assert shown.dtype == np.uint8
+    assert shown.shape == (100, 100, 1)
+    assert shown[0, 10] == 0
+    assert shown[-1, -10] == 255
+    assert abs(int(shown[50, 0, 0]) - 128) <= 2
+
+
+def test_channels_share_one_window():
+    values = np.zeros((20, 20, 3), np.uint16)
+    values[..., 0], values[..., 1] = 1000, 500
+    assert to_display(values)[0, 0].tolist() == [255, 128, 0]
+
+
+@pytest.mark.parametrize("level", [0, 7, 65535])
+def test_an_even_picture_can_be_shown(level):
+    assert to_display(np.full((16, 16, 1), level, np.uint16)).shape == (16, 16, 1)
+
+
+def test_a_few_bright_pixels_on_an_even_ground_are_shown():
+    values = np.full((100, 100, 1), 100, np.uint16)
+    values[5, 5] = 4000
+    assert to_display(values)[5, 5] == 255
+
+
+# --- png and overlay -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        images.picture(channels=1),
+        images.picture(channels=1)[..., None],
+        images.picture(),
+        images.picture(dtype=np.uint16),
+        images.picture(channels=1, dtype=np.uint16),
+    ],
+)
+def test_a_png_holds_the_same_values(array):
+    assert np.array_equal(decode(png(array)).pixels, array.reshape(*array.shape[:2], -1))
+
+
+def test_a_mask_becomes_0_and_255():
+    mask = images.picture(channels=1) > 100
+    assert np.array_equal(read(png(mask)), mask * 255)
+
+
+def test_a_fill_mixes_the_colour_in_and_leaves_the_rest():
+    pixels = np.full((20, 30, 3), 100, np.uint8)
+    mask = np.zeros((20, 30), bool)
+    mask[5:10, 5:10] = True
+    got = read(overlay(pixels, mask, opacity=0.5, color=(200, 0, 50)))
+    assert got.shape == (20, 30, 3)
+    assert got[5, 5].tolist() == [150, 50, 75]
+    assert np.array_equal(got[~mask], pixels[~mask])
+    assert np.array_equal(read(overlay(pixels, mask, opacity=0.0)), pixels)
+    assert read(overlay(pixels, mask, opacity=1.0, color=(1, 2, 3)))[7, 7].tolist() == [1, 2, 3]
+    assert (pixels == 100).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_an_overlay_has_the_uploads_own_size_whatever_the_upload(channels, dtype):
+    pixels = images.picture(33, 57, channels, dtype).reshape(33, 57, channels)
+    assert read(overlay(pixels, np.zeros((33, 57), bool))).shape == (33, 57, 3)
+
+
+def test_an_outline_paints_only_the_border_of_the_mask():
+    pixels = np.zeros((20, 30, 1), np.uint8)
+    mask = np.zeros((20, 30), bool)
+    mask[0:6, 5:10] = True  # reaches the picture's edge
+    got = read(overlay(pixels, mask, opacity=1.0, color=(255, 255, 255), outline=True))[..., 0] > 0
+    expected = mask.copy()
+    expected[1:5, 6:9] = False
+    assert np.array_equal(got, expected)
+
+
+def test_an_outline_is_wider_on_a_large_picture():
+    mask = np.zeros((2048, 2048), bool)
+    mask[500:600, 500:600] = True
+    pixels = np.zeros((2048, 2048, 1), np.uint8)
+    got = read(overlay(pixels, mask, opacity=1.0, outline=True))[..., 0] > 0
+    assert got[550, 500:550].sum() == 4
+
+
+def test_colours_are_six_hexadecimal_digits():
+    assert parse_color("ff8000") == parse_color("#FF8000") == (255, 128, 0)
+    for text in ("", "red", "ff80", "ff80000", "ff80zz", "ff8000\n", "##ff8000", "f\u0665ff00"):
+        with pytest.raises(ValueError, match="hexadecimal"):
+            parse_color(text)
+
+
+# --- contours ------------------------------------------------------------------------------------
+
+
+def twice_area(ring: list[list[int]]) -> int:
+    return sum(a[0] * b[1] - a[1] * b[0] for a, b in zip(ring, ring[1:], strict=False))
+
+
+def test_a_rectangle_is_four_corners_on_the_edges_of_its_pixels():
+    mask = np.zeros((20, 30), bool)
+    mask[5:8, 10:14] = True
+    got = contours(mask)
+    assert got["type"] == "FeatureCollection"
+    (feature,) = got["features"]
+    assert feature["type"] == "Feature"
+    assert feature["properties"] == {"area_pixels": 12}
+    assert feature["geometry"]["type"] == "Polygon"
+    (ring,) = feature["geometry"]["coordinates"]
+    assert ring[0] == ring[-1]
+    assert sorted(ring[:-1]) == [[10, 5], [10, 8], [14, 5], [14, 8]]
+    json.dumps(got)
+
+
+def test_a_hole_is_a_second_ring_the_other_way_round():
+    mask = np.zeros((9, 9), bool)
+    mask[1:8, 1:8] = True
+    mask[3:5, 3:6] = False
+    (feature,) = contours(mask)["features"]
+    outer, hole = feature["geometry"]["coordinates"]
+    assert (twice_area(outer), twice_area(hole)) == (2 * 49, -2 * 6)
+
+
+def test_an_island_in_a_hole_is_a_polygon_of_its_own():
+    mask = np.ones((9, 9), bool)
+    mask[2:7, 2:7] = False
+    mask[4, 4] = True
+    assert [len(f["geometry"]["coordinates"]) for f in contours(mask)["features"]] == [2, 1]
+
+
+def test_pieces_that_touch_at_a_corner_stay_apart():
+    mask = np.zeros((6, 6), bool)
+    mask[0:2, 0:2] = mask[2:5, 2:5] = True
+    assert [f["properties"]["area_pixels"] for f in contours(mask)["features"]] == [9, 4]
+
+
+def test_an_empty_mask_has_no_feature():
+    assert contours(np.zeros((5, 5), bool)) == {"type": "FeatureCollection", "features": []}
+
+
+@given(arrays.arrays(bool, st.tuples(st.integers(1, 14), st.integers(1, 14))))
+def test_polygons_are_simple_and_cover_exactly_the_mask(mask):
+    filled = np.zeros(mask.shape, int)
+    for feature in contours(mask)["features"]:
+        rings = feature["geometry"]["coordinates"]
+        areas = [twice_area(ring) for ring in rings]
+        assert areas[0] > 0
+        assert all(area < 0 for area in areas[1:])
+        assert sum(areas) == 2 * feature["properties"]["area_pixels"]
+        for ring in rings:
+            assert ring[0] == ring[-1]
+            assert len({tuple(point) for point in ring}) == len(ring) - 1 >= 4
+        filled += inside(rings, mask.shape)
+    assert np.array_equal(filled, mask)
+
+
+def inside(rings: list[list[list[int]]], shape: tuple[int, int]) -> np.ndarray:
+    """Even-odd rule: each vertical edge flips the pixels to its right."""
+    flips = np.zeros(shape, int)
+    for ring in rings:
+        for (x0, y0), (x1, y1) in zip(ring, ring[1:], strict=False):
+            if x0 == x1:
+                flips[min(y0, y1) : max(y0, y1), x0:] += 1
+    return flips % 2

@@ -1,0 +1,124 @@
+"""A whole run on a tiny study: it learns, repeats exactly, goes on after a kill, and leaves a usable model."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from shared.ml.checkpoint import load_model, load_tensors
+from shared.storage.cards import ModelCard
+from tests.fakes.study import make_study
+from trainer.training import run as run_module
+from trainer.training.__main__ import main
+from trainer.training.config import recipe_from
+from trainer.training.finish import finish
+from trainer.training.run import Paths, run_training
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("study"), patients=8)
+
+
+def tiny(**changes):
+    values = {
+        "name": "tiny",
+        "encoder": "resnet18",
+        "encoder_weights": None,
+        "preprocessing": {"image_size": 64},
+        "batch_size": 4,
+        "epochs": 2,
+        "split_fractions": [0.5, 0.25, 0.25],
+        "test_time_augmentation": ["horizontal"],
+        "augmentation": {"crop": 0},
+        "ema_decay": 0.5,
+        "validate_every": 1,
+    }
+    return recipe_from(values | changes)
+
+
+def weights(network):
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def same(a, b):
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_same_seed_gives_the_same_losses_and_weights_to_the_bit(study, tmp_path):
+    first = run_training(tiny(), Paths(study, tmp_path / "a"), CPU)
+    again = run_training(tiny(), Paths(study, tmp_path / "b"), CPU)
+    assert [e["train_loss"] for e in first.history] == [e["train_loss"] for e in again.history]
+    assert same(weights(first.network), weights(again.network))
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_weights(study, tmp_path, monkeypatch):
+    whole = run_training(tiny(epochs=3), Paths(study, tmp_path / "whole"), CPU)
+    save = run_module.checkpoint.save
+
+    def save_then_die(path, state, *rest):
+        save(path, state, *rest)
+        if state.epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module.checkpoint, "save", save_then_die)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(tiny(epochs=3), Paths(study, tmp_path / "cut"), CPU)
+    monkeypatch.setattr(run_module.checkpoint, "save", save)
+    resumed = run_training(tiny(epochs=3), Paths(study, tmp_path / "cut"), CPU)
+    assert [e["epoch"] for e in resumed.history] == [1, 2, 3]
+    assert same(weights(whole.network), weights(resumed.network))
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(study, tmp_path):
+    run_training(tiny(epochs=1), Paths(study, tmp_path), CPU)
+    with pytest.raises(ValueError, match="another recipe"):
+        run_training(tiny(epochs=1, learning_rate=0.5), Paths(study, tmp_path), CPU)
+
+
+@pytest.mark.slow
+def test_a_run_learns_the_study_and_leaves_a_model_that_can_be_loaded(study, tmp_path):
+    recipe = tiny(epochs=30, learning_rate=3e-3, validate_every=30)
+    paths = Paths(study, tmp_path)
+    trained = run_training(recipe, paths, CPU)
+    folder = finish(recipe, paths, trained, CPU)
+    predictor, card = load_model(folder)
+    assert card.metrics["volume_dice"]["as_uploaded"]["mean"] > 0.8
+    assert set(card.metrics["volume_dice"]["as_uploaded"]["per_patient"]) == set(trained.split.test)
+    assert not set(trained.split.test) & set(trained.split.train + trained.split.validation)
+    probability, _ = predictor(torch.zeros(1, 3, 64, 64))
+    assert probability.shape == (1, 64, 64)
+    assert "not a medical device" in (folder / "README.md").read_text()
+    tensors, _ = load_tensors(folder / "weights.safetensors")
+    assert tensors["net.encoder.conv1.weight"].dtype == torch.float16
+
+    everyone = tiny(epochs=1, name="tiny-final", split_fractions=[1.0, 0.0, 0.0])
+    onward = Paths(study, tmp_path / "final", start_from=folder)
+    final = finish(everyone, onward, run_training(everyone, onward, CPU), CPU)
+    inherited = ModelCard.load(final / "card.json")
+    assert inherited.threshold == card.threshold
+    assert inherited.metrics["weights_sha256"] == card.weights.sha256 != inherited.weights.sha256
+    assert "belong to the weights that the run started from" in (final / "README.md").read_text()
+
+
+def test_the_command_names_what_is_wrong(study, tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("name: x\nloss: l3\n")
+    assert main([str(recipe), "--data", str(study), "--out", str(tmp_path / "out")]) == 2
+    assert "loss" in capsys.readouterr().err
+
+
+def test_the_cache_holds_what_serving_would_see(study, tmp_path):
+    from shared.imaging.datasets.lgg import LggDataset
+    from trainer.training.slices import prepare
+
+    preprocessing = tiny().preprocessing
+    slices = prepare(LggDataset(study), preprocessing, tmp_path)
+    pixels, mask = LggDataset(study).read(LggDataset(study).slices()[1])
+    standardised = preprocessing.standardise(slices.images_NHWC[1].astype(np.float32) / 255)
+    assert np.abs(standardised - preprocessing.to_input(pixels)).max() < 0.02
+    assert np.array_equal(slices.masks_NHW[1], mask)
+    assert json.loads((tmp_path / "slices.json").read_text())
