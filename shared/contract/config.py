@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 _QUERY_SECRET = re.compile(r"((?:password|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
+GIB = 1024**3
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -174,6 +175,32 @@ class StoreSettings:
         parts = urlsplit(self.redis_url)
         query = re.sub(r"(^|&)db=", r"\1virtual_host=", parts.query)
         return f"redis+socket://{parts.path}" + (f"?{query}" if query else "")
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSettings:
+    """Where the operator's datasets are, and what an uploaded one may grow to; the API and the workers share it."""
+
+    datasets_dir: Path | None = None
+    max_dataset_bytes: int = 20 * GIB
+    max_dataset_files: int = 200_000
+    max_dataset_unpacked_bytes: int = 100 * GIB
+
+    @classmethod
+    def read(cls, reader: EnvReader) -> Self:
+        """From DATASETS_DIR, MAX_DATASET_BYTES, _FILES and _UNPACKED_BYTES; `finish` is left to the caller."""
+        named = reader.raw("DATASETS_DIR")
+        folder = reader.folder("DATASETS_DIR", named) if named else None
+        if folder is not None and not folder.is_dir():
+            reader.problem("DATASETS_DIR", "and there is no such folder", "give a folder that holds datasets")
+        return cls(
+            datasets_dir=folder,
+            max_dataset_bytes=reader.integer("MAX_DATASET_BYTES", 20 * GIB, 1024, 1024 * GIB),
+            max_dataset_files=reader.integer("MAX_DATASET_FILES", 200_000, 1, 10_000_000),
+            max_dataset_unpacked_bytes=reader.integer(
+                "MAX_DATASET_UNPACKED_BYTES", 100 * GIB, 1024, 10_240 * GIB
+            ),
+        )
 
 
 def _database_url(reader: EnvReader, default: str) -> str:

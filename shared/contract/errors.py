@@ -175,6 +175,13 @@ class QueueFull(TryAgain):
     retry_after_s = 10
 
 
+class TooManyStreams(TryAgain):
+    """Every place for a stream of events is taken."""
+
+    code = "too_many_streams"
+    title = "Too many clients follow a training run already"
+
+
 class NoWorker(TryAgain):
     """No worker was seen lately."""
 
@@ -243,8 +250,50 @@ class ModelUnusable(JobFailed):
     title = "The model cannot be used"
 
 
-class DatasetError(ServiceError):
-    """A dataset on disk is not what its reader expects."""
+class DatasetError(JobFailed):
+    """A dataset that is not what its reader expects; `detail` names the file."""
 
     code = "dataset_invalid"
     title = "The dataset cannot be read"
+
+
+class UnsafeArchive(DatasetError):
+    """An archive that could do harm: paths that lead out of it, links, bombs, archives in archives."""
+
+    code = "unsafe_archive"
+    title = "The archive is not safe to unpack"
+
+
+class DatasetGone(JobFailed):
+    """The dataset was deleted, or its folder is not there any more."""
+
+    code = "dataset_gone"
+    title = "The dataset is not there any more"
+
+
+class DiskFull(JobFailed):
+    """No space left where a worker writes."""
+
+    code = "disk_full"
+    title = "The disk of the worker is full"
+
+
+class OutOfMemory(JobFailed):
+    """More memory than the device or the machine has."""
+
+    code = "out_of_memory"
+    title = "The memory of the worker was not enough"
+
+
+class LossNotFinite(JobFailed):
+    """The loss became infinite or not a number."""
+
+    code = "loss_not_finite"
+    title = "The loss is not a finite number any more"
+
+
+class TrainingFailed(JobFailed):
+    """Whatever else broke in a training run."""
+
+    code = "training_failed"
+    title = "The training run broke off"

@@ -12,8 +12,8 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentMessage:
-    """Segment the job with this id; raises InvalidMessage when a field is not what it should be."""
+class Message:
+    """The work with this id is due; raises InvalidMessage when a field is not what it should be."""
 
     job_id: str
     request_id: str
@@ -34,6 +34,24 @@ class SegmentMessage:
         if missing or unknown:
             raise InvalidMessage(f"missing fields: {sorted(missing)}, unknown fields: {sorted(unknown)}")
         return cls(**fields)
+
+
+class SegmentMessage(Message):
+    """Segment the upload with this id."""
+
+    __slots__ = ()
+
+
+class ValidateDatasetMessage(Message):
+    """Look through the dataset with this id."""
+
+    __slots__ = ()
+
+
+class TrainMessage(Message):
+    """Do the training run with this id."""
+
+    __slots__ = ()
 
 
 def _check(name: str, value: object, pattern: re.Pattern[str]) -> None:

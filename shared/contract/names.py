@@ -14,6 +14,8 @@ class Task(StrEnum):
     """Celery tasks; `send_task` checks no names, so a test holds these equal to what workers register."""
 
     SEGMENT = "inference.segment"
+    VALIDATE_DATASET = "training.validate_dataset"
+    TRAIN = "training.run"
 
 
 class Scope(StrEnum):
@@ -35,6 +37,44 @@ class SegmentationStatus(StrEnum):
 
 
 ENDED = frozenset({SegmentationStatus.SUCCEEDED, SegmentationStatus.FAILED, SegmentationStatus.CANCELLED})
+
+
+class DatasetStatus(StrEnum):
+    """States of a dataset, as clients see them."""
+
+    VALIDATING = "validating"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class RunStatus(StrEnum):
+    """States of a training run, as clients see them. `cancelling` lasts until the process is gone."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+RUN_ENDED = frozenset({RunStatus.CANCELLED, RunStatus.SUCCEEDED, RunStatus.FAILED})
+
+
+class Stage(StrEnum):
+    """What a running training run is doing, in the order in which it does it."""
+
+    LOADING = "loading"
+    TRAINING = "training"
+    VALIDATING = "validating"
+    SAVING = "saving"
+
+
+class EventKind(StrEnum):
+    """Kinds of events of a run that are kept and can be replayed."""
+
+    STATUS = "status"
+    EPOCH = "epoch"
 
 # Version of what travels through Redis (messages, pixels, answers); raised when old workers could not read it.
 PROTOCOL_VERSION = 1

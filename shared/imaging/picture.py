@@ -7,7 +7,7 @@ import numpy as np
 
 from shared.contract.errors import ImageTooSmall, TooManyPixels, UndecodableImage
 
-FormatName = Literal["PNG", "JPEG", "TIFF"]
+FormatName = Literal["PNG", "JPEG", "TIFF", "BMP"]
 SpacingSource = Literal["imagej", "ome"]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.imaging.contours import contours
 
-__all__ = ["contours", "overlay", "parse_color", "png", "to_display"]
+__all__ = ["beside", "contours", "overlay", "parse_color", "png", "to_display"]
 
 Color = tuple[int, int, int]
 
@@ -72,14 +72,23 @@ def overlay(
     """
     shown = to_display(pixels_HWC)
     rgb_HWC = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown.copy()
-    painted_HW = _border(mask_HW) if outline else mask_HW
+    painted_HW = border(mask_HW) if outline else mask_HW
     for channel, value in enumerate(color):
         mixed = np.rint((1.0 - opacity) * np.arange(256) + opacity * value).astype(np.uint8)
         rgb_HWC[painted_HW, channel] = mixed[rgb_HWC[painted_HW, channel]]
     return png(rgb_HWC)
 
 
-def _border(mask_HW: np.ndarray) -> np.ndarray:
+def beside(pixels_HWC: np.ndarray, mask_HW: np.ndarray, *, color: Color = (255, 0, 0)) -> bytes:
+    """Picture (H, W, 1 or 3), and to its right the same with the mask's border painted -> PNG (H, 2 W), RGB 8 bit."""
+    shown = to_display(pixels_HWC)
+    rgb_HWC = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
+    painted_HWC = rgb_HWC.copy()
+    painted_HWC[border(mask_HW)] = color
+    return png(np.hstack([rgb_HWC, painted_HWC]))
+
+
+def border(mask_HW: np.ndarray) -> np.ndarray:
     """The mask's own pixels next to what it leaves out (the picture's edge counts as left out)."""
     thickness = max(1, round(max(mask_HW.shape) / _OUTLINE_FRACTION))
     inner_HW = cv2.erode(

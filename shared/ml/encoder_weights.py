@@ -16,7 +16,14 @@ def load_encoder_weights(network: SmpUnet, encoder: str, folder: Path | None) ->
     Raises InvalidFields (encoder_weights) when they cannot be had.
     """
     if folder is None:
-        donor = smp.Unet(encoder, encoder_weights="imagenet")
+        try:
+            donor = smp.Unet(encoder, encoder_weights="imagenet")
+        except Exception as error:  # whatever a download can die of
+            message = (
+                f"the ImageNet weights of {encoder} cannot be downloaded here ({type(error).__name__}): set "
+                "ENCODER_WEIGHTS_DIR to a folder with them, or encoder_weights to null"
+            )
+            raise InvalidFields(errors={"encoder_weights": [message]}) from error
         network.net.encoder.load_state_dict(donor.encoder.state_dict())
         return "imagenet (segmentation-models-pytorch)"
     files = sorted(folder.glob(f"{encoder}*.pth"))

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, StatementError
 from sqlalchemy.orm import Session
 
 from shared.contract.config import ConfigError, redact
@@ -121,6 +121,17 @@ def normalise(url: str) -> URL:
         f"The database URL {redact(url)!r} is neither a SQLite file nor PostgreSQL: "
         "give DATABASE_URL=sqlite:////path/to/file or postgresql://user:password@host/name"
     )
+
+
+@contextmanager
+def value_errors() -> Iterator[None]:
+    """What a column cannot hold, as Python says it, without SQLAlchemy's wrapping (it would quote the value)."""
+    try:
+        yield
+    except StatementError as error:
+        if isinstance(error.orig, ValueError):
+            raise error.orig from None
+        raise
 
 
 def create_all(database: Database) -> None:

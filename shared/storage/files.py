@@ -1,46 +1,25 @@
 """Files that last, behind one interface: a local folder (plain system calls) or any fsspec URL (s3://, memory://)."""
 
-import errno
-import os
 import re
 import secrets
-import shutil
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
-from upath import UPath
-
-from shared.contract.config import ConfigError, redact
+from shared.storage.file_backends import Local, backend_of, copy_into
+from shared.storage.paths import (
+    checkpoint_path,
+    dataset_archive_path,
+    dataset_folder,
+    model_folder,
+    pixels_path,
+    probability_path,
+    run_folder,
+    run_log_path,
+    run_picture_path,
+    segmentation_folder,
+)
 
 _PART = re.compile(r"[A-Za-z0-9._-]{1,128}")
-
-
-def pixels_path(segmentation_id: str) -> str:
-    """A segmentation's decoded pixels: HWC uint8 or uint16 as .npy."""
-    return f"segmentations/{segmentation_id}/pixels.npy"
-
-
-def probability_path(segmentation_id: str) -> str:
-    """A segmentation's probabilities: 8-bit grey PNG of the upload's size, 255 is 1.0."""
-    return f"segmentations/{segmentation_id}/probability.png"
-
-
-def segmentation_folder(segmentation_id: str) -> str:
-    """All files of a segmentation."""
-    return f"segmentations/{segmentation_id}"
-
-
-def model_folder(model_id: str) -> str:
-    """All files of an imported or trained model."""
-    return f"models/{model_id}"
-
-
-class _Backend(Protocol):
-    def write(self, parts: list[str], data: bytes) -> None: ...
-    def read(self, parts: list[str]) -> bytes: ...
-    def open(self, parts: list[str]) -> BinaryIO: ...
-    def exists(self, parts: list[str]) -> bool: ...
-    def delete_tree(self, parts: list[str]) -> None: ...
 
 
 class FileStore:
@@ -52,11 +31,31 @@ class FileStore:
 
     def __init__(self, url: str | Path) -> None:
         self.url = str(url)
-        self._backend = _backend(self.url)
+        self._backend = backend_of(self.url)
 
     def write(self, path: str, data: bytes) -> None:
         """Create or replace the file."""
         self._backend.write(_parts(path), data)
+
+    def put(self, path: str, local: Path) -> None:
+        """Create or replace the file by a local one, which is gone after: moved where that can be, else copied."""
+        self._backend.put(_parts(path), local)
+
+    def fetch(self, path: str, local: Path) -> None:
+        """Copy the file to a local one, in pieces; that is whole or not there too."""
+        temporary = local.with_name(f"{local.name}.{secrets.token_hex(8)}.tmp")
+        with self.open(path) as source:
+            copy_into(source, temporary)
+        temporary.replace(local)
+
+    def local_path(self, path: str) -> Path | None:
+        """Where the file lies (or would lie) on this host, to be read only; None if the store is a remote one."""
+        parts = _parts(path)
+        return self._backend.path(parts) if isinstance(self._backend, Local) else None
+
+    def size(self, path: str) -> int:
+        """The file's bytes, counted."""
+        return self._backend.size(_parts(path))
 
     def read(self, path: str) -> bytes:
         """The file's bytes."""
@@ -75,88 +74,6 @@ class FileStore:
         self._backend.delete_tree(_parts(path))
 
 
-class _Local:
-    """Plain system calls: fsspec's local file system costs several times as much a file."""
-
-    def __init__(self, root: str) -> None:
-        self._root = Path(root).expanduser().absolute()
-
-    def write(self, parts: list[str], data: bytes) -> None:
-        path = self._root.joinpath(*parts)
-        temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
-        try:
-            file = _create(temporary)
-        except FileNotFoundError:
-            _private_folder(path.parent)
-            file = _create(temporary)
-        try:
-            with os.fdopen(file, "wb", buffering=0) as stream:
-                _write_all(stream, data)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
-    def read(self, parts: list[str]) -> bytes:
-        return self._root.joinpath(*parts).read_bytes()
-
-    def open(self, parts: list[str]) -> BinaryIO:
-        return self._root.joinpath(*parts).open("rb")
-
-    def exists(self, parts: list[str]) -> bool:
-        return self._root.joinpath(*parts).exists()
-
-    def delete_tree(self, parts: list[str]) -> None:
-        path = self._root.joinpath(*parts)
-        while path.exists():
-            try:
-                shutil.rmtree(path)
-            except NotADirectoryError:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                # Somebody else deletes the same tree, or wrote into it just now: another round.
-                if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
-                    raise
-
-
-class _Remote:
-    """Any fsspec URL; object stores put a whole object at once, so no temporary name is needed."""
-
-    def __init__(self, url: str) -> None:
-        try:
-            self._root = UPath(url)
-            self._root.fs  # noqa: B018  # loads the file system's package now, not at the first upload
-        except (ImportError, ValueError) as error:
-            raise ConfigError(f"STORE_URL is {redact(url)!r}, which cannot be used: {error}") from None
-
-    def write(self, parts: list[str], data: bytes) -> None:
-        path = self._root.joinpath(*parts)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-
-    def read(self, parts: list[str]) -> bytes:
-        return bytes(self._root.joinpath(*parts).read_bytes())
-
-    def open(self, parts: list[str]) -> BinaryIO:
-        return self._root.joinpath(*parts).open("rb")
-
-    def exists(self, parts: list[str]) -> bool:
-        return bool(self._root.joinpath(*parts).exists())
-
-    def delete_tree(self, parts: list[str]) -> None:
-        path = self._root.joinpath(*parts)
-        try:
-            path.fs.rm(path.path, recursive=True)
-        except FileNotFoundError:
-            return
-
-
-def _backend(url: str) -> _Backend:
-    if url.startswith("file://"):
-        return _Local(UPath(url).path)
-    return _Remote(url) if "://" in url else _Local(url)
-
-
 def _parts(path: str) -> list[str]:
     parts = path.split("/")
     for part in parts:
@@ -165,19 +82,16 @@ def _parts(path: str) -> list[str]:
     return parts
 
 
-def _private_folder(path: Path) -> None:
-    """Each missing folder with our mode: `mkdir(parents=True)` would give it to the last one only."""
-    if not path.is_dir():
-        _private_folder(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-
-
-def _create(path: Path) -> int:
-    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-
-
-def _write_all(stream: BinaryIO, data: bytes) -> None:
-    """An unbuffered write may take less than all of it."""
-    view = memoryview(data)
-    while view:
-        view = view[stream.write(view) :]
+__all__ = [
+    "FileStore",
+    "checkpoint_path",
+    "dataset_archive_path",
+    "dataset_folder",
+    "model_folder",
+    "pixels_path",
+    "probability_path",
+    "run_folder",
+    "run_log_path",
+    "run_picture_path",
+    "segmentation_folder",
+]

@@ -7,7 +7,7 @@ from pathlib import Path
 from re import compile as pattern
 from typing import Any, cast
 
-from sqlalchemy import Row, String, Table, bindparam, delete, exists, literal, or_, select, update
+from sqlalchemy import Connection, Row, String, Table, bindparam, delete, exists, literal, or_, select, update
 
 from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownModel
 from shared.contract.names import DEFAULT_ALIAS
@@ -27,7 +27,7 @@ _ref = bindparam("ref", type_=String())
 # An alias wins over an id of the same name; `set_alias` and `register` see to it that there is no such pair.
 _RESOLVE = (
     select(M.id, M.card_sha256, A.name.label("alias"))
-    .select_from(MODELS.outerjoin(ALIASES, (A.model_id == M.id) & (A.name == _ref)))
+    .select_from(MODELS.outerjoin(ALIASES, (A.serving_id == M.id) & (A.name == _ref)))
     .where(or_(M.id == _ref, A.name == _ref))
     .order_by(A.name.is_(None))
     .limit(1)
@@ -45,6 +45,14 @@ class StoredModel:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class AliasView:
+    """Where an alias points; `serving_id` answers until the workers have `model_id` warm."""
+
+    model_id: str
+    serving_id: str
+
+
 class Models:
     """The tables of models and aliases. Cards are immutable but by `register(replace=True)`, so they are cached."""
 
@@ -53,21 +61,18 @@ class Models:
         self._clock = clock
         self._cache: dict[str, tuple[str, StoredModel]] = {}
 
-    def register(self, card: ModelCard, location: str, *, replace: bool = False) -> StoredModel:
-        """Add the model; again with the same card changes nothing; Conflict with another card unless `replace`."""
-        digest = card.digest()
-        row = {"id": card.id, "card": card.to_dict(), "card_sha256": digest, "location": location}
+    def register(
+        self, card: ModelCard, location: str, *, replace: bool = False, actor: str | None = None
+    ) -> StoredModel:
+        """Add the model; again with the same card changes nothing; Conflict with another card unless `replace`.
+
+        With an `actor` it is an import, and noted as such.
+        """
         with self._db.write() as connection:
-            if connection.execute(select(exists().where(A.name == card.id))).scalar():
-                raise Conflict(f"The model id {card.id!r} is an alias already")
-            insert = self._db.insert(MODELS).values(**row, created_at=self._clock())
-            connection.execute(insert.on_conflict_do_nothing(index_elements=["id"]))
-            stored = connection.execute(_GET, {"ref": card.id}).one()
-            if (stored.card_sha256, stored.location) != (digest, location):
-                if not replace:
-                    raise Conflict(f"There is another model with the id {card.id!r}")
-                connection.execute(update(MODELS).where(M.id == card.id).values(**row))
-        return self._hydrate(stored) if not replace else self.get(card.id)
+            stored = add_model(self._db, connection, card, location, self._clock(), replace=replace)
+            if actor is not None:
+                audit.record(connection, actor, "model.import", card.id, clock=self._clock)
+        return self._hydrate(stored)
 
     def register_shipped(self, models_dir: Path) -> list[StoredModel]:
         """Add (or renew) every models_dir/NAME/card.json; `default` is set to the first by name if it is not set.
@@ -77,9 +82,11 @@ class Models:
         cards = sorted(models_dir.glob("*/card.json"))
         stored = [self.register(ModelCard.load(p), f"{SHIPPED}{p.parent.name}", replace=True) for p in cards]
         if stored:
-            values = {"name": DEFAULT_ALIAS, "model_id": stored[0].id, "updated_at": self._clock()}
             with self._db.write() as connection:
-                connection.execute(self._db.insert(ALIASES).values(values).on_conflict_do_nothing())
+                insert = self._db.insert(ALIASES).values(
+                    _new_alias(DEFAULT_ALIAS, stored[0].id, self._clock())
+                )
+                connection.execute(insert.on_conflict_do_nothing())
         return stored
 
     def get(self, id: str) -> StoredModel:
@@ -110,7 +117,10 @@ class Models:
         return model, row.alias
 
     def set_alias(self, alias: str, model_id: str, *, actor: str = audit.SYSTEM) -> None:
-        """Point the alias to the model, from the next request on. InvalidFields (alias), UnknownModel."""
+        """Point the alias to the model; a new alias serves it at once, an old one what it did until `serve`.
+
+        Raises InvalidFields (alias), UnknownModel.
+        """
         if not _ALIAS_NAME.fullmatch(alias):
             raise InvalidFields(
                 errors={"alias": ["Must be 1 to 64 of a-z 0-9 . _ -, starting with a letter or digit."]}
@@ -123,20 +133,42 @@ class Models:
                 raise UnknownModel(
                     f"There is no model {model_id!r:.80}", {"model": ["There is no such model."]}
                 )
-            values = {"model_id": model_id, "updated_at": self._clock()}
-            insert = self._db.insert(ALIASES).values(name=alias, **values)
-            connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=values))
+            new = _new_alias(alias, model_id, self._clock())
+            changed = {name: new[name] for name in ("model_id", "updated_at")}
+            insert = self._db.insert(ALIASES).values(new)
+            connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=changed))
             audit.record(connection, actor, "alias.set", f"{alias}={model_id}", clock=self._clock)
 
-    def aliases(self) -> dict[str, str]:
-        """Alias -> model id."""
+    def aliases(self) -> dict[str, AliasView]:
+        """All aliases, by name."""
         with self._db.read() as connection:
-            rows = connection.execute(select(A.name, A.model_id).order_by(A.name))
-            return {row.name: row.model_id for row in rows}
+            rows = connection.execute(select(A.name, A.model_id, A.serving_id).order_by(A.name))
+            return {row.name: AliasView(row.model_id, row.serving_id) for row in rows}
+
+    def pending(self) -> dict[str, str]:
+        """Alias -> the model that it points to and does not serve yet."""
+        return {
+            name: alias.model_id
+            for name, alias in self.aliases().items()
+            if alias.model_id != alias.serving_id
+        }
+
+    def serve(self, alias: str, model_id: str) -> bool:
+        """The model is warm: it answers for the alias from now on; False if the alias points elsewhere by now."""
+        change = update(ALIASES).where(A.name == alias, A.model_id == model_id).values(serving_id=model_id)
+        with self._db.write() as connection:
+            return connection.execute(change).rowcount == 1
+
+    def delete_alias(self, alias: str, *, actor: str = audit.SYSTEM) -> None:
+        """The name points nowhere any more; NotFound."""
+        with self._db.write() as connection:
+            if connection.execute(delete(ALIASES).where(A.name == alias)).rowcount == 0:
+                raise NotFound(f"There is no alias {alias!r:.80}")
+            audit.record(connection, actor, "alias.delete", alias, clock=self._clock)
 
     def delete(self, id: str, *, actor: str = audit.SYSTEM) -> None:
-        """Forget the model (the caller deletes its files). NotFound; Conflict if an alias points to it."""
-        pointed_to = exists().where(A.model_id == id)
+        """Forget the model (the caller deletes its files). NotFound; Conflict if an alias points to or serves it."""
+        pointed_to = exists().where(or_(A.model_id == id, A.serving_id == id))
         with self._db.write() as connection:
             change = connection.execute(delete(MODELS).where(M.id == id, ~pointed_to))
             if change.rowcount == 0:
@@ -153,6 +185,35 @@ class Models:
             model = StoredModel(row.id, ModelCard.from_dict(row.card), row.location, row.created_at)
             self._cache[row.id] = (row.card_sha256, model)
         return model
+
+
+def add_model(
+    database: Database,
+    connection: Connection,
+    card: ModelCard,
+    location: str,
+    now: datetime,
+    *,
+    replace: bool = False,
+) -> Row[Any]:
+    """`Models.register` within a transaction; the stored row."""
+    digest = card.digest()
+    row = {"id": card.id, "card": card.to_dict(), "card_sha256": digest, "location": location}
+    if connection.execute(select(exists().where(A.name == card.id))).scalar():
+        raise Conflict(f"The model id {card.id!r} is an alias already")
+    insert = database.insert(MODELS).values(**row, created_at=now)
+    connection.execute(insert.on_conflict_do_nothing(index_elements=["id"]))
+    stored = connection.execute(_GET, {"ref": card.id}).one()
+    if (stored.card_sha256, stored.location) != (digest, location):
+        if not replace:
+            raise Conflict(f"There is another model with the id {card.id!r}")
+        connection.execute(update(MODELS).where(M.id == card.id).values(**row))
+        stored = connection.execute(_GET, {"ref": card.id}).one()
+    return stored
+
+
+def _new_alias(name: str, model_id: str, now: datetime) -> dict[str, Any]:
+    return {"name": name, "model_id": model_id, "serving_id": model_id, "updated_at": now}
 
 
 def shipped_folder(location: str, models_dir: Path) -> Path | None:

@@ -2,14 +2,26 @@
 
 import secrets
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, Index, MetaData, String, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from shared.contract.names import SegmentationStatus
+from shared.contract.names import DatasetStatus, RunStatus, SegmentationStatus
 
 # Constraints need names of their own so that a migration can drop them again.
 NAMING = {
@@ -59,6 +71,10 @@ def _partial(name: str, column: str, condition: str) -> Index:
     )
 
 
+def _one_of(statuses: type[StrEnum]) -> CheckConstraint:
+    return CheckConstraint(f"status IN ({', '.join(repr(s.value) for s in statuses)})", name="status")
+
+
 class Base(DeclarativeBase):
     """Base of all tables."""
 
@@ -90,7 +106,7 @@ class Segmentation(Base):
 
     __tablename__ = "segmentations"
     __table_args__ = (
-        CheckConstraint(f"status IN ({', '.join(repr(s.value) for s in SegmentationStatus)})", name="status"),
+        _one_of(SegmentationStatus),
         Index(None, "status", "lease_until", "gone_at"),  # the last so that counting needs no rows
         Index(None, "owner", "created_at", "id"),
         Index(None, "created_at", "id"),
@@ -127,6 +143,93 @@ class Segmentation(Base):
     files_removed_at: Mapped[datetime | None]
 
 
+class Dataset(Base):
+    """Pictures and masks to train on; the archive lies in the file store, `folder` under the operator's folder.
+
+    `report` and `findings` are what the validation found. `gone_at`: deleted, its files are to be removed.
+    """
+
+    __tablename__ = "datasets"
+    __table_args__ = (
+        _one_of(DatasetStatus),
+        Index(None, "owner", "created_at", "id"),
+        Index(None, "status", "lease_until"),
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(100))
+    format: Mapped[str] = mapped_column(String(32))  # as asked for; what was found once it is ready
+    options: Mapped[dict[str, Any]]  # of the reader
+    folder: Mapped[str | None] = mapped_column(String(200))
+    archive_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    archive_sha256: Mapped[str | None] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    gone_at: Mapped[datetime | None]
+    files_removed_at: Mapped[datetime | None]
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    request_id: Mapped[str] = mapped_column(String(200))
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    findings: Mapped[list[Any]]
+    attempts: Mapped[int]
+    fence: Mapped[int]
+    lease_owner: Mapped[str | None] = mapped_column(String(200))
+    lease_until: Mapped[datetime | None]
+
+
+class TrainingRun(Base):
+    """A run: what was asked for, how far it is, and where it goes on from.
+
+    `attempts` counts the processes that were started for it, `fruitless` those since the last checkpoint.
+    """
+
+    __tablename__ = "training_runs"
+    __table_args__ = (
+        _one_of(RunStatus),
+        Index(None, "owner", "created_at", "id"),
+        Index(None, "status", "created_at"),
+        Index(None, "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(100))
+    dataset_id: Mapped[str] = mapped_column(String(64))  # may be deleted before the run is
+    recipe: Mapped[str | None] = mapped_column(String(64))  # the preset it began with
+    specification: Mapped[dict[str, Any]]
+    status: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[dict[str, Any]]
+    epochs: Mapped[list[Any]]
+    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    model_id: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    request_id: Mapped[str] = mapped_column(String(200))
+    attempts: Mapped[int]
+    fruitless: Mapped[int]
+    fence: Mapped[int]
+    lease_owner: Mapped[str | None] = mapped_column(String(200))
+    lease_until: Mapped[datetime | None]
+
+
+class TrainingEvent(Base):
+    """What happened to a run, numbered from 1: a client that lost the stream asks for those after its last."""
+
+    __tablename__ = "training_events"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("training_runs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(16))
+    data: Mapped[dict[str, Any]]
+
+
 class Model(Base):
     """A model by its card; `location` says where its folder is (see shared.storage.models)."""
 
@@ -141,13 +244,17 @@ class Model(Base):
 
 
 class Alias(Base):
-    """A name that points to a model; the database refuses to delete a model that is pointed to."""
+    """A name that points to a model; the database refuses to delete a model that is pointed to.
+
+    `serving_id` answers until the workers have `model_id` warm; then the two are equal.
+    """
 
     __tablename__ = "aliases"
-    __table_args__ = (Index(None, "model_id"),)
+    __table_args__ = (Index(None, "model_id"), Index(None, "serving_id"))
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     model_id: Mapped[str] = mapped_column(ForeignKey("models.id"))
+    serving_id: Mapped[str] = mapped_column(ForeignKey("models.id"))
     updated_at: Mapped[datetime]
 
 

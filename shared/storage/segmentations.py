@@ -4,19 +4,17 @@ A worker owns a job by a lease; `fence` grows with each claim, so that a worker 
 changes nothing (Kleppmann, "How to do distributed locking", 2016).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.exc import StatementError
 from sqlalchemy.sql.dml import UpdateBase
 
 from shared.contract.errors import NotFound
 from shared.contract.names import SegmentationStatus as Status
 from shared.storage import idempotency
 from shared.storage import segmentation_statements as sql
-from shared.storage.database import Database
+from shared.storage.database import Database, value_errors
 from shared.storage.paging import Page, cut, page_statement
 from shared.storage.records import utc_now
 from shared.storage.segmentation_views import (
@@ -121,7 +119,7 @@ class SegmentationJobs:
         """`finish` for a batch, in one transaction; ValueError if a result holds NaN or infinity."""
         now = now or self._clock()
         done: dict[str, bool] = {}
-        with self._db.write() as connection, _value_errors():
+        with self._db.write() as connection, value_errors():
             for end in sorted(ends, key=lambda end: end.claim.id):
                 values = {"result": end.result, "timings": dict(end.timings), "warnings": end.warnings}
                 change = connection.execute(sql.FINISH, {**_fence(end.claim), **values, "now": now})
@@ -198,17 +196,6 @@ class SegmentationJobs:
     def _changed(self, statement: UpdateBase, **values: Any) -> bool:
         with self._db.write() as connection:
             return connection.execute(statement, values).rowcount == 1
-
-
-@contextmanager
-def _value_errors() -> Iterator[None]:
-    """What a column cannot hold, as Python says it, without SQLAlchemy's wrapping (it would quote the result)."""
-    try:
-        yield
-    except StatementError as error:
-        if isinstance(error.orig, ValueError):
-            raise error.orig from None
-        raise
 
 
 def _fence(claim: Claim) -> dict[str, Any]:

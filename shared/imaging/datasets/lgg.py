@@ -2,45 +2,69 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
-
-import numpy as np
-from PIL import Image
+from pathlib import Path, PurePosixPath
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.base import SliceFile
+from shared.imaging.datasets.base import Contents, Finding, SliceDataset, SliceFile, in_order
+from shared.imaging.datasets.source import Source, source_of
 
-_SLICE = re.compile(r"^(?P<stem>.+)_(?P<index>\d+)\.tif$")
+_SLICE = re.compile(r"(?P<stem>.+)_(?P<index>\d{1,9})\.tif", re.ASCII)
+_MASK = re.compile(r".+_\d{1,9}_mask\.tif", re.ASCII)
 
 
-class LggDataset:
-    """Three channels: pre-contrast, FLAIR, post-contrast; the mask is the FLAIR abnormality."""
+class LggDataset(SliceDataset):
+    """Three channels: pre-contrast, FLAIR, post-contrast; the mask is the FLAIR abnormality.
 
-    channels = 3
+    The patients' folders may lie anywhere (the archive has them in `kaggle_3m`, and a second time deeper down: the
+    copies are left out).
+    """
 
-    def __init__(self, root: Path) -> None:
-        nested = root / "kaggle_3m"  # the archive's own top folder may be given or not
-        self.root = nested if nested.is_dir() else root
+    format = "lgg"
+    modalities = ("pre-contrast", "flair", "post-contrast")
 
-    def slices(self) -> Sequence[SliceFile]:
-        """All slices, ordered by patient and position; raises DatasetError naming a slice without its mask."""
-        found = []
-        for image in self.root.glob("*/*.tif"):
-            match = _SLICE.match(image.name)
-            if match is None:
-                continue
-            mask = image.with_name(f"{image.stem}_mask.tif")
-            if not mask.is_file():
-                raise DatasetError(f"{image.parent.name}/{image.name} has no mask {mask.name} beside it")
-            found.append(SliceFile(image.parent.name, int(match["index"]), image, mask))
-        if not found:
+    def __init__(self, root: Path | Source) -> None:
+        super().__init__(source_of(root))
+
+    @classmethod
+    def fits(cls, names: Sequence[str]) -> bool:
+        """Whether these files are laid out like this: all of the TIFFs, in the folders that hold masks."""
+        paths = [PurePosixPath(name) for name in names]
+        folders = {path.parent for path in paths if _MASK.fullmatch(path.name) and len(path.parts) > 1}
+        tiffs = [path for path in paths if path.suffix.lower() in (".tif", ".tiff")]
+        return bool(folders) and all(
+            path.parent in folders and (_SLICE.fullmatch(path.name) or _MASK.fullmatch(path.name))
+            for path in tiffs
+        )
+
+    def contents(self) -> Contents:
+        """Raises DatasetError where no slice is found."""
+        names = set(self.source.names())
+        images = [path for path in map(PurePosixPath, names) if _is_slice(path)]
+        if not images:
             raise DatasetError("no folder PATIENT with NAME_N.tif and NAME_N_mask.tif in it was found")
-        return sorted(found, key=lambda item: (item.patient, item.index))
+        top = min((path.parent.parent for path in images), key=lambda path: (len(path.parts), str(path)))
+        found, alone, copies = [], [], []
+        for path in images:
+            match = _SLICE.fullmatch(path.name)
+            mask = path.with_name(f"{path.stem}_mask.tif")
+            if path.parent.parent != top:
+                copies.append(path)
+            elif str(mask) not in names:
+                alone.append(path)
+            elif match:
+                found.append(SliceFile(path.parent.name, int(match["index"]), path, mask))
+        findings = []
+        if alone:
+            findings.append(
+                Finding.of(
+                    "error", "image_without_mask", "These images have no mask beside them.", sorted(alone)
+                )
+            )
+        if copies:
+            detail = f"Only the patients' folders in {top} are taken; these files lie elsewhere."
+            findings.append(Finding.of("warning", "left_out", detail, sorted(copies)))
+        return Contents(in_order(found), findings, "folder")
 
-    def read(self, item: SliceFile) -> tuple[np.ndarray, np.ndarray]:
-        """Image uint8 (H, W, 3) and mask bool (H, W)."""
-        with Image.open(item.image) as image, Image.open(item.mask) as mask:
-            pixels_HWC, mask_HW = np.asarray(image.convert("RGB")), np.asarray(mask.convert("L")) > 127
-        if pixels_HWC.shape[:2] != mask_HW.shape:
-            raise DatasetError(f"{item.image.name} is {pixels_HWC.shape[:2]}, its mask {mask_HW.shape}")
-        return pixels_HWC, mask_HW
+
+def _is_slice(path: PurePosixPath) -> bool:
+    return len(path.parts) > 1 and bool(_SLICE.fullmatch(path.name))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.contract.config import ConfigError, EnvReader, StoreSettings, redact
+from shared.contract.config import GIB, ConfigError, DatasetSettings, EnvReader, StoreSettings, redact
 
 REDIS = {"REDIS_URL": "redis://127.0.0.1:7000/0"}
 
@@ -139,3 +139,20 @@ def test_good_values_are_taken():
         "default",
     )
     reader.finish()
+
+
+def test_datasets_have_limits_and_no_folder_unless_one_is_given(tmp_path):
+    settings = DatasetSettings.read(EnvReader({}))
+    assert settings == DatasetSettings()
+    assert (settings.datasets_dir, settings.max_dataset_bytes) == (None, 20 * GIB)
+    given = {"DATASETS_DIR": str(tmp_path), "MAX_DATASET_FILES": "7", "MAX_DATASET_UNPACKED_BYTES": "5000"}
+    settings = DatasetSettings.read(EnvReader(given))
+    assert (settings.datasets_dir, settings.max_dataset_files) == (tmp_path, 7)
+    assert settings.max_dataset_unpacked_bytes == 5000
+
+
+def test_a_folder_of_datasets_that_is_not_there_is_named(tmp_path):
+    reader = EnvReader({"DATASETS_DIR": str(tmp_path / "nope"), "MAX_DATASET_BYTES": "5 GB"})
+    DatasetSettings.read(reader)
+    with pytest.raises(ConfigError, match=r"(?s)DATASETS_DIR.*no such folder.*MAX_DATASET_BYTES"):
+        reader.finish()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from shared.imaging.readers.decode import decode
-from shared.imaging.render import contours, overlay, parse_color, png, to_display
+from shared.imaging.render import beside, contours, overlay, parse_color, png, to_display
 from tests.fakes import images
 
 
@@ -193,3 +193,18 @@ def inside(rings: list[list[list[int]]], shape: tuple[int, int]) -> np.ndarray:
             if x0 == x1:
                 flips[min(y0, y1) : max(y0, y1), x0:] += 1
     return flips % 2
+
+
+# --- beside --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (3, np.uint8), (3, np.uint16)])
+def test_a_picture_stands_beside_itself_with_the_outline(channels, dtype):
+    pixels = images.picture(channels=channels, dtype=dtype).reshape(40, 56, channels)
+    mask = np.zeros((40, 56), bool)
+    mask[10:20, 10:20] = True
+    shown = read(beside(pixels, mask))
+    left, right = shown[:, :56], shown[:, 56:]
+    assert (left == np.broadcast_to(to_display(pixels), (40, 56, 3))).all()
+    changed = (left != right).any(axis=2)
+    assert (right[10, 10] == (255, 0, 0)).all() and changed.sum() == 36 and not changed[12:18, 12:18].any()

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from shared.storage.database import Database
 from shared.storage.records import Base
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs
+from shared.storage.training_runs import TrainingRuns
 from tests.shared.storage import postgres
 
 
@@ -89,6 +90,11 @@ def database(database_url) -> Iterator[Database]:
 @pytest.fixture
 def jobs(database, clock) -> SegmentationJobs:
     return SegmentationJobs(database, max_attempts=3, clock=clock)
+
+
+@pytest.fixture
+def runs(database, clock) -> TrainingRuns:
+    return TrainingRuns(database, max_fruitless=3, clock=clock)
 
 
 @pytest.fixture

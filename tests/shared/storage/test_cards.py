@@ -46,7 +46,7 @@ def test_a_whole_number_is_a_number_too():
         ({"test_time_augmentation": ["flip", 3]}, "test_time_augmentation[1]"),
         ({"metrics": []}, "metrics"),
         ({"calibration": {"scale": 1.0}}, "calibration.bias"),
-        ({"calibration": {"scale": float("inf"), "bias": 0.0}}, "calibration"),
+        ({"calibration": {"scale": float("inf"), "bias": 0.0}}, "calibration.scale"),
         ({"weights": {**WEIGHTS, "file": "weights.pt"}}, "weights.file"),
         ({"weights": {**WEIGHTS, "file": "../w.safetensors"}}, "weights.file"),
         ({"weights": {**WEIGHTS, "sha256": "A" * 64}}, "weights.sha256"),

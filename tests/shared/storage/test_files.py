@@ -1,5 +1,6 @@
 """One suite over each kind of file store."""
 
+import errno
 import stat
 import threading
 from pathlib import Path
@@ -7,8 +8,20 @@ from pathlib import Path
 import pytest
 
 from shared.contract.config import ConfigError
-from shared.storage import files
-from shared.storage.files import FileStore, pixels_path, probability_path, segmentation_folder
+from shared.storage import file_backends
+from shared.storage.files import (
+    FileStore,
+    checkpoint_path,
+    dataset_archive_path,
+    dataset_folder,
+    model_folder,
+    pixels_path,
+    probability_path,
+    run_folder,
+    run_log_path,
+    run_picture_path,
+    segmentation_folder,
+)
 
 
 @pytest.fixture(params=["path", "file", "memory"])
@@ -93,9 +106,110 @@ def test_a_path_that_could_lead_out_is_refused(store, path):
         store.exists,
         store.delete_tree,
         lambda p: store.write(p, b"x"),
+        lambda p: store.put(p, Path("x")),
+        lambda p: store.fetch(p, Path("x")),
+        store.local_path,
+        store.size,
     ):
         with pytest.raises(ValueError, match="not a path of the file store"):
             operation(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"x", bytes(3_000_000)], ids=["empty", "small", "large"])
+def test_a_local_file_becomes_a_stored_one_and_comes_back(store, tmp_path, data):
+    mine, back = tmp_path / "mine", tmp_path / "back"
+    mine.write_bytes(data)
+    store.put("a/b/c.bin", mine)
+    assert not mine.exists()
+    assert store.read("a/b/c.bin") == data
+    assert store.size("a/b/c.bin") == len(data)
+    store.fetch("a/b/c.bin", back)
+    assert back.read_bytes() == data
+    assert store.exists("a/b/c.bin")
+
+
+def test_putting_and_fetching_replace(store, tmp_path):
+    for version in (b"a long first version", b"second"):
+        (tmp_path / "mine").write_bytes(version)
+        store.put("a/b", tmp_path / "mine")
+        store.fetch("a/b", tmp_path / "back")
+    assert store.read("a/b") == (tmp_path / "back").read_bytes() == b"second"
+
+
+def test_what_is_not_there_cannot_be_put_fetched_or_measured(store, tmp_path):
+    for attempt in (
+        lambda: store.put("a/b", tmp_path / "none"),
+        lambda: store.fetch("a/none", tmp_path / "back"),
+        lambda: store.size("a/none"),
+    ):
+        with pytest.raises(FileNotFoundError):
+            attempt()
+    assert not store.exists("a/b")
+    assert not (tmp_path / "back").exists()
+
+
+def test_a_fetch_that_breaks_leaves_the_old_file_and_no_trace(store, tmp_path, monkeypatch):
+    store.write("a/b", b"new")
+    folder = tmp_path / "back"
+    folder.mkdir()
+    (folder / "file").write_bytes(b"old")
+
+    def disk_full(source, stream, piece):
+        stream.write(b"n")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(file_backends.shutil, "copyfileobj", disk_full)
+    with pytest.raises(OSError, match="No space"):
+        store.fetch("a/b", folder / "file")
+    assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("file", b"old")]
+
+
+def test_only_a_local_store_tells_where_a_file_lies(store, tmp_path):
+    store.write("a/b", b"x")
+    path = store.local_path("a/b")
+    assert path is None if "memory" in store.url else path == tmp_path / "s" / "a" / "b"
+
+
+def test_a_put_file_is_moved_and_for_its_owner_alone(local, tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"x")
+    mine.chmod(0o644)
+    inode = mine.stat().st_ino
+    local.put("datasets/one/archive.zip", mine)
+    stored = local.local_path("datasets/one/archive.zip").stat()
+    assert stored.st_ino == inode
+    assert stat.S_IMODE(stored.st_mode) == 0o600
+
+
+def test_a_file_of_another_file_system_is_copied(local, tmp_path, monkeypatch):
+    mine = tmp_path / "mine"
+    mine.write_bytes(bytes(3_000_000))
+    replace = Path.replace
+
+    def across(self, target):
+        if self == mine:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", across)
+    local.put("a/b", mine)
+    assert not mine.exists()
+    assert local.read("a/b") == bytes(3_000_000)
+    assert [path.name for path in (tmp_path / "data/files/a").iterdir()] == ["b"]
+
+
+def test_the_paths_of_training_lie_in_their_folders():
+    assert dataset_archive_path("d1").startswith(f"{dataset_folder('d1')}/")
+    paths = {
+        run_log_path("r1"),
+        run_picture_path("r1", "curves"),
+        run_picture_path("r1", "samples"),
+        checkpoint_path("r1", 2, 300),
+        checkpoint_path("r1", 3, 300),
+    }
+    assert len(paths) == 5
+    assert all(path.startswith(f"{run_folder('r1')}/") for path in paths)
+    assert (model_folder("m1"), model_folder("m1", 2)) == ("models/m1", "models/m1.2")
 
 
 def test_the_paths_of_a_segmentation_lie_in_its_folder(store):
@@ -119,7 +233,7 @@ def test_a_write_that_breaks_leaves_the_old_file_and_no_trace(local, tmp_path, m
         stream.write(data[:1])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "_write_all", disk_full)
+    monkeypatch.setattr(file_backends, "_write_all", disk_full)
     with pytest.raises(OSError, match="No space"):
         local.write("a/b", b"new")
     assert local.read("a/b") == b"old"

@@ -8,7 +8,7 @@ import pytest
 from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownModel
 from shared.storage.audit import AuditLog
 from shared.storage.cards import InvalidCard, ModelCard
-from shared.storage.models import Models, shipped_folder
+from shared.storage.models import AliasView, Models, shipped_folder
 from tests.shared.storage.cards import card_fields
 
 
@@ -61,14 +61,45 @@ def test_a_model_that_is_replaced_is_seen_by_others_at_once(models, database):
     assert other.get("lgg-unet").card.threshold == 0.4
 
 
-def test_an_alias_resolves_to_its_model_and_can_be_moved(models):
-    models.register(card("one"), "1"), models.register(card("two"), "2")
+def test_a_new_alias_serves_its_model_at_once(models):
+    models.register(card("one"), "1")
     models.set_alias("default", "one")
     model, alias = models.resolve("default")
     assert (model.id, alias) == ("one", "default")
+    assert models.aliases() == {"default": AliasView("one", "one")}
+    assert models.pending() == {}
+
+
+def test_an_alias_that_is_moved_serves_the_old_model_until_the_new_one_is_warm(models):
+    models.register(card("one"), "1"), models.register(card("two"), "2")
+    models.set_alias("default", "one")
     models.set_alias("default", "two")
+    assert models.resolve("default")[0].id == "one"
+    assert models.aliases() == {"default": AliasView("two", "one")}
+    assert models.pending() == {"default": "two"}
+    assert models.serve("default", "two")
     assert models.resolve("default")[0].id == "two"
-    assert models.aliases() == {"default": "two"}
+    assert models.aliases() == {"default": AliasView("two", "two")}
+    assert models.pending() == {}
+    assert models.serve("default", "two")
+
+
+def test_an_alias_that_is_moved_back_before_the_change_is_done_at_once(models):
+    models.register(card("one"), "1"), models.register(card("two"), "2")
+    models.set_alias("default", "one"), models.set_alias("default", "two"), models.set_alias("default", "one")
+    assert models.pending() == {}
+    assert models.resolve("default")[0].id == "one"
+
+
+def test_a_model_that_the_alias_points_to_no_more_is_not_served(models):
+    for number in ("one", "two", "three"):
+        models.register(card(number), number)
+    for number in ("one", "two", "three"):
+        models.set_alias("default", number)
+    assert not models.serve("default", "two")
+    assert not models.serve("nothing", "two")
+    assert models.resolve("default")[0].id == "one"
+    assert models.pending() == {"default": "three"}
 
 
 def test_a_model_by_id_has_no_alias_even_if_one_points_to_it(models):
@@ -116,11 +147,24 @@ def test_a_model_that_an_alias_points_to_cannot_be_deleted(models):
     with pytest.raises(Conflict):
         models.delete("one")
     models.set_alias("default", "two")
+    with pytest.raises(Conflict):
+        models.delete("one")  # it still answers
+    models.serve("default", "two")
     models.delete("one")
     with pytest.raises(NotFound):
         models.get("one")
     with pytest.raises(NotFound):
         models.delete("one")
+
+
+def test_an_alias_can_be_deleted_and_then_its_model_too(models):
+    models.register(card("one"), "1")
+    models.set_alias("stable", "one")
+    models.delete_alias("stable")
+    assert models.aliases() == {}
+    models.delete("one")
+    with pytest.raises(NotFound):
+        models.delete_alias("stable")
 
 
 def test_promotions_and_deletions_are_audited(models, database, clock):
@@ -133,6 +177,13 @@ def test_promotions_and_deletions_are_audited(models, database, clock):
         ("boss", "model.delete", "two"),
         ("boss", "alias.set", "default=one"),
     ]
+
+
+def test_an_import_is_audited_and_a_start_up_is_not(models, database):
+    models.register(card("one"), "1", actor="boss")
+    models.register(card("two"), "2")
+    entries = AuditLog(database).list().items
+    assert [(e.actor, e.action, e.object_id) for e in entries] == [("boss", "model.import", "one")]
 
 
 def test_models_are_listed_newest_first(models, clock):
@@ -156,7 +207,7 @@ def test_a_new_release_renews_the_card_and_leaves_the_default(models, models_dir
     card("a-net", version="2.0.0").dump(models_dir / "a-net" / "card.json")
     models.register_shipped(models_dir)
     assert models.get("a-net").card.version == "2.0.0"
-    assert models.aliases() == {"default": "b-net"}
+    assert models.aliases() == {"default": AliasView("b-net", "a-net")}
 
 
 def test_processes_that_start_together_register_once(models, models_dir):

@@ -1,0 +1,229 @@
+"""Zip archives from strangers: looked through before anything is unpacked, and counted again while it is."""
+
+import os
+import re
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from shared.contract.errors import UnsafeArchive
+from shared.imaging.archive_directory import check_directory
+from shared.imaging.readers.detect import HEAD_BYTES, sniff
+
+GIB = 1024**3
+MAX_NAME, MAX_PART_BYTES, MAX_DEPTH = 512, 200, 16
+# Deflate can do 1032:1. Masks come near that, a whole dataset with its images does not.
+MAX_RATIO, MAX_ENTRY_RATIO, RATIO_FROM_BYTES = 200, 1000, 16 * 1024 * 1024
+_STEP = 1 << 18
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_JUNK = frozenset({".ds_store", "thumbs.db", "desktop.ini", "__macosx"})  # what systems add by themselves
+_ARCHIVE_NAME = re.compile(
+    r"\.(zip|tar|tgz|tbz2?|txz|gz|bz2|xz|zst|7z|rar|jar|iso|lz4?|lzma|cab|arj)$", re.IGNORECASE
+)
+_VOLUME_NAME = re.compile(r"\.nii\.gz$", re.IGNORECASE)  # one compressed picture, no archive
+_ARCHIVE_CONTENT = frozenset({"ZIP", "tar", "7z", "RAR", "gzip"})
+_MORE_MAGIC = (b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, struct.error, IndexError)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """What an archive may grow to."""
+
+    max_files: int = 200_000
+    max_bytes: int = 100 * GIB
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files that unpacking would make, by name, and their bytes in all."""
+
+    names: tuple[str, ...]
+    bytes: int
+
+
+def check(file: BinaryIO, limits: ArchiveLimits) -> Listing:
+    """Look through a seekable zip without unpacking it; raises UnsafeArchive that names the entry."""
+    with _opened(file, limits) as archive:
+        infos = _checked(archive, limits)
+    return Listing(tuple(info.filename for info in infos), sum(info.file_size for info in infos))
+
+
+def unpack(
+    file: BinaryIO,
+    folder: Path,
+    limits: ArchiveLimits,
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Listing:
+    """Write the files into the empty `folder`, piece by piece; `on_progress(bytes, of)` after each piece.
+
+    Raises UnsafeArchive that names the entry (also for a wrong checksum), and OSError as the disk does.
+    """
+    with _opened(file, limits) as archive:
+        infos = _checked(archive, limits)
+        total, done = sum(info.file_size for info in infos), 0
+        for info in infos:
+            target = folder.joinpath(*info.filename.split("/"))
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _created(target) as out:
+                for piece in _pieces(archive, info):
+                    done += len(piece)
+                    if done > limits.max_bytes:
+                        raise UnsafeArchive(f"The archive holds more than {limits.max_bytes} bytes.")
+                    out.write(piece)
+                    on_progress(done, total)
+    return Listing(tuple(info.filename for info in infos), done)
+
+
+def read_entry(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """One file of an archive that was checked; raises KeyError, UnsafeArchive above `most` bytes."""
+    info = archive.getinfo(name)
+    if info.file_size > most:
+        raise UnsafeArchive(f"{info.filename} has {info.file_size} bytes; at most {most} are read.")
+    with _named(info):
+        return archive.read(info)
+
+
+@contextmanager
+def _opened(file: BinaryIO, limits: ArchiveLimits) -> Iterator[zipfile.ZipFile]:
+    """zipfile reads the whole directory into memory, so its size is checked before."""
+    check_directory(file, limits.max_files)
+    try:
+        archive = zipfile.ZipFile(file)
+    except (*_DAMAGED, NotImplementedError) as error:
+        raise UnsafeArchive("The archive is damaged: its directory cannot be read.") from error
+    with archive:
+        yield archive
+
+
+def _checked(archive: zipfile.ZipFile, limits: ArchiveLimits) -> list[zipfile.ZipInfo]:
+    infos = archive.infolist()
+    _check_amounts(infos, limits)
+    _check_overlaps(infos, archive.start_dir)
+    seen: dict[str, tuple[str, str]] = {}
+    for info in infos:
+        _check_kind(info)
+        _check_name(info)
+        _check_twice(info, seen)
+    kept = [info for info in infos if not info.is_dir() and not _is_junk(info.filename)]
+    for info in kept:
+        if _ARCHIVE_NAME.search(info.filename) and not _VOLUME_NAME.search(info.filename):
+            raise UnsafeArchive(f"{info.filename} is an archive in the archive; put its files in directly.")
+    if not kept:
+        raise UnsafeArchive("The archive has no file in it.")
+    return kept
+
+
+def _check_amounts(infos: list[zipfile.ZipInfo], limits: ArchiveLimits) -> None:
+    if len(infos) > limits.max_files:
+        raise UnsafeArchive(f"The archive has {len(infos)} entries; at most {limits.max_files} are taken.")
+    total = sum(info.file_size for info in infos)
+    if total > limits.max_bytes:
+        raise UnsafeArchive(f"The archive holds {total} bytes; at most {limits.max_bytes} are taken.")
+    for info in infos:
+        if info.file_size >= RATIO_FROM_BYTES and info.file_size > MAX_ENTRY_RATIO * info.compress_size:
+            raise UnsafeArchive(f"{_shown(info)} would grow to more than {MAX_ENTRY_RATIO} times its size.")
+    packed = sum(info.compress_size for info in infos)
+    if total >= RATIO_FROM_BYTES and total > MAX_RATIO * packed:
+        raise UnsafeArchive(
+            f"The archive would grow from {packed} to {total} bytes, more than {MAX_RATIO} times its size."
+        )
+
+
+def _check_overlaps(infos: list[zipfile.ZipInfo], end: int) -> None:
+    """Entries that share bytes are how a small zip holds petabytes; zipfile checks it from Python 3.11.8 on only."""
+    for info in sorted(infos, key=lambda info: info.header_offset, reverse=True):
+        if info.header_offset + 30 + len(info.orig_filename) + info.compress_size > end:
+            raise UnsafeArchive(f"{_shown(info)} overlaps with what follows it.")
+        end = info.header_offset
+
+
+def _check_kind(info: zipfile.ZipInfo) -> None:
+    if info.flag_bits & _ENCRYPTED:
+        raise UnsafeArchive(f"{_shown(info)} is encrypted; send the archive without a password.")
+    if info.compress_type not in _METHODS:
+        raise UnsafeArchive(
+            f"{_shown(info)} is compressed in a way that is not taken; make the zip with deflate (the usual way)."
+        )
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        what = "a symbolic link" if kind == stat.S_IFLNK else "a special file"
+        raise UnsafeArchive(f"{_shown(info)} is {what}; only files and folders are taken.")
+
+
+def _check_name(info: zipfile.ZipInfo) -> None:
+    name = info.orig_filename  # zipfile cuts `filename` at a NUL
+    parts = name.removesuffix("/").split("/")
+    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
+        why = "is an absolute path"
+    elif "\\" in name:
+        why = "has a backslash in its name; make the zip with forward slashes"
+    elif any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") for letter in name):
+        why = "has control characters in its name"
+    elif any(part in ("", ".", "..") for part in parts):
+        why = "leads out of the archive or nowhere"
+    elif len(name) > MAX_NAME or any(len(part.encode()) > MAX_PART_BYTES for part in parts):
+        why = f"has too long a name (at most {MAX_NAME} letters, {MAX_PART_BYTES} bytes a part)"
+    elif len(parts) > MAX_DEPTH:
+        why = f"lies more than {MAX_DEPTH} folders deep"
+    else:
+        return
+    raise UnsafeArchive(f"{_shown(info)} {why}.")
+
+
+def _check_twice(info: zipfile.ZipInfo, seen: dict[str, tuple[str, str]]) -> None:
+    """Each file once, and no two spellings that some file system takes for one; `seen` is by folded path."""
+    path, kind = info.filename.removesuffix("/"), "folder" if info.is_dir() else "file"
+    twice = kind == "file" and _folded(path) in seen
+    while path and not twice:
+        twice = seen.setdefault(_folded(path), (kind, path)) != (kind, path)
+        path, kind = path.rpartition("/")[0], "folder"
+    if twice:
+        raise UnsafeArchive(f"{_shown(info)} stands in the archive twice, or in two spellings.")
+
+
+def _folded(path: str) -> str:
+    return path.lower() if path.isascii() else unicodedata.normalize("NFKC", path).casefold()
+
+
+def _is_junk(name: str) -> bool:
+    return any(part.lower() in _JUNK for part in name.split("/"))
+
+
+def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    with _named(info), archive.open(info) as entry:
+        piece = entry.read(_STEP)
+        head = piece[:HEAD_BYTES]
+        if sniff(head) in _ARCHIVE_CONTENT or head.startswith(_MORE_MAGIC):
+            raise UnsafeArchive(f"{_shown(info)} is an archive in the archive; put its files in directly.")
+        while piece:
+            yield piece
+            piece = entry.read(_STEP)
+
+
+@contextmanager
+def _named(info: zipfile.ZipInfo) -> Iterator[None]:
+    """What zipfile raises on broken content, with the entry's name."""
+    try:
+        yield
+    except (*_DAMAGED, NotImplementedError) as error:
+        raise UnsafeArchive(f"{_shown(info)} is damaged: it cannot be read whole.") from error
+
+
+def _created(path: Path) -> BinaryIO:
+    """A new file, ours alone; FileExistsError rather than through anything that lies there."""
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600), "wb")
+
+
+def _shown(info: zipfile.ZipInfo) -> str:
+    """The entry's name, printable and short."""
+    name = "".join(letter if letter.isprintable() else "?" for letter in info.orig_filename[:200])
+    return name or "an entry without a name"

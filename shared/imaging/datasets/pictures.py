@@ -1,0 +1,72 @@
+"""Images and masks of a dataset as they are in their files."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import cv2
+import numpy as np
+
+from shared.contract.errors import UndecodableImage, UnsupportedFormat
+from shared.imaging.datasets.source import Source
+from shared.imaging.picture import DecodeLimits, Picture
+from shared.imaging.readers.decode import DEFAULT_LIMITS, decode
+from shared.imaging.readers.detect import HEAD_BYTES, sniff
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+_BMP_DEPTHS = (1, 4, 8, 24, 32)
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A mask: the values in the file (H, W), and what they mean.
+
+    Everything above 0 is tumour. In a JPEG it is the upper half of the range: its compression leaves faint marks
+    around every edge.
+    """
+
+    values_HW: np.ndarray
+    lossy: bool
+
+    @property
+    def tumour_HW(self) -> np.ndarray:
+        """bool (H, W)."""
+        return self.values_HW > (127 if self.lossy else 0)
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name says that it is an image of a kind that is read here."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def read_picture(source: Source, path: PurePosixPath) -> Picture:
+    """PNG, JPEG, TIFF or BMP, 8 or 16 bit, grey or RGB; raises ImageError."""
+    data = source.read(path)
+    return _bmp(data, DEFAULT_LIMITS) if sniff(data[:HEAD_BYTES]) == "BMP" else decode(data)
+
+
+def read_mask(source: Source, path: PurePosixPath) -> MaskFile:
+    """The mask of a grey picture, or the brightest channel of a coloured one; raises ImageError."""
+    picture = read_picture(source, path)
+    return MaskFile(picture.pixels.max(axis=2), picture.format == "JPEG")
+
+
+def _bmp(data: bytes, limits: DecodeLimits) -> Picture:
+    """By OpenCV, after the header was held against the limits; only plain Windows bitmaps, as tools write them."""
+    if len(data) < 54 or struct.unpack_from("<I", data, 14)[0] < 40:
+        raise UnsupportedFormat("This BMP has a header of a kind that is not taken; save it as PNG.")
+    width, height, _, depth, compression = struct.unpack_from("<iiHHI", data, 18)
+    limits.check(width, abs(height))
+    if depth not in _BMP_DEPTHS or compression not in (0, 3):
+        raise UnsupportedFormat(
+            "This BMP is compressed or of an odd depth, which is not taken; save it as PNG."
+        )
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_BGR)
+    except cv2.error:
+        bgr = None
+    if bgr is None:
+        raise UndecodableImage("The BMP image is damaged or cut short and cannot be decoded.")
+    rgb = np.ascontiguousarray(bgr[..., ::-1])
+    grey = depth <= 8 and bool((rgb[..., :1] == rgb).all())
+    return Picture(np.ascontiguousarray(rgb[..., :1]) if grey else rgb, "BMP", 8)

@@ -1,0 +1,276 @@
+"""A training recipe: every choice of a run as one frozen value, read strictly and checked before anything starts."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shared import catalog
+from shared.contract.errors import InvalidFields
+from shared.imaging.preprocess import NORMALIZATIONS, Preprocessing
+from shared.storage import strict
+
+SPLITS = ("patient", "slice")
+FLIPS = ("horizontal", "vertical", "both")
+MAX_TEXT = 4000
+# What the networks halve a picture's sides by, all in all.
+STRIDE = 32
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes to image and mask together; 0 switches one off. Angles in degrees, the rest as fractions."""
+
+    flip_horizontal: float = 0.5
+    flip_vertical: float = 0.5
+    affine: float = 0.8  # probability
+    degrees: float = 20.0
+    translate: float = 0.06
+    scale: float = 0.2
+    shear: float = 6.0
+    gamma: float = 0.35
+    contrast: float = 0.25
+    brightness: float = 0.1
+    noise: float = 0.03
+    blur: float = 0.1  # probability
+    repeat_channel: float = 0.1  # probability that one channel stands in for all (grey uploads)
+    missing_channel: float = 0.1  # probability that a channel is missing and `main_channel` stands in for it
+    main_channel: int = 1  # FLAIR in the LGG dataset: what the masks were drawn on
+    crop: int = 0  # side of a random crop, pixels; 0 for none
+    crop_until: float = 0.8  # fraction of the epochs after which whole slices are seen
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Less than all, to try things out."""
+
+    patients: int | None = None
+    steps_per_epoch: int | None = None
+
+
+@dataclass(frozen=True)
+class CardText:
+    """What the model's card says in words; has no influence on the weights."""
+
+    version: str = "1.0.0"
+    data: str = ""
+    licence: str = "unknown"
+    intended_use: str = "Research on segmentation of brain tumours in MRI."
+    not_for: str = "Diagnosis or treatment: it is not a medical device."
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train, on what, and how. Lengths in pixels, fractions in 0..1. Raises InvalidFields, all at once."""
+
+    name: str
+    description: str = ""
+    dataset_format: str = "lgg"
+    architecture: str = "unet"
+    encoder: str = "mobilenet_v2"
+    encoder_weights: str | None = "imagenet"
+    in_channels: int = 3
+    classes: int = 1
+    image_size: int = 256
+    normalization: str = "percentile"
+    augmentations: Augmentation = field(default_factory=Augmentation)
+    loss: str = "bce_dice"
+    loss_options: dict[str, float] = field(default_factory=dict)
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    schedule: str = "one_cycle"
+    gradient_clip: float = 1.0
+    batch_size: int = 16
+    epochs: int = 20
+    empty_per_tumour: float = 1.0  # tumour-free slices drawn each epoch, per slice with tumour
+    ema_decay: float = 0.99
+    split: str = "patient"
+    split_fractions: tuple[float, float, float] = (0.7, 0.12, 0.18)
+    test_time_augmentation: tuple[str, ...] = ("horizontal",)
+    validate_every: int = 2
+    early_stopping_patience: int = 0  # epochs without a better validation Dice; 0 for none
+    seed: int = 2026
+    limit: Limit = field(default_factory=Limit)
+    card: CardText = field(default_factory=CardText)
+
+    def __post_init__(self) -> None:
+        problems: strict.Problems = {}
+        for place, message in (*_names(self), *_texts(self), *_ranges(self), *_relations(self)):
+            problems.setdefault(place, []).append(message)
+        if problems:
+            raise InvalidFields(errors=problems)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How slices are brought to what the network sees."""
+        return Preprocessing(image_size=self.image_size, normalization=self.normalization)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain values; `recipe_from` reads it back."""
+        values = asdict(self)
+        lists = ("split_fractions", "test_time_augmentation")
+        return values | {name: list(values[name]) for name in lists}
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the weights: a checkpoint of another identity is another run's."""
+        words = ("name", "description", "card", "test_time_augmentation")
+        return {name: value for name, value in self.to_dict().items() if name not in words}
+
+
+def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """A recipe from YAML; unknown or misshapen fields raise InvalidFields by name, all at once."""
+    return recipe_from(read_values(path) | dict(overrides or {}))
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """The fields that a recipe file gives, unchecked; InvalidFields where it is no YAML object."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidFields(errors={"recipe": [f"{path.name} is not YAML: {error}"]}) from None
+    if not isinstance(values, dict):
+        raise InvalidFields(errors={"recipe": [f"{path.name} does not hold fields of a recipe"]})
+    return values
+
+
+def recipe_from(values: Mapping[str, Any]) -> Recipe:
+    """A recipe from plain values (YAML, JSON, a checkpoint)."""
+    problems: strict.Problems = {}
+    try:
+        recipe = strict.read(Recipe, dict(values), problems)
+    except InvalidFields as error:
+        raise InvalidFields("The recipe is not valid; `errors` names each field.", error.errors) from None
+    if recipe is None:
+        # What has the right type is still looked at, so that all that is wrong is said at once.
+        problems |= _problems_of_the_rest(values, problems)
+        raise InvalidFields("The recipe is not valid; `errors` names each field.", problems)
+    return recipe
+
+
+def part_sizes(count: int, fractions: tuple[float, float, float]) -> tuple[int, int, int]:
+    """How many of `count` patients go to train, validation and test; train below 1: they are too few.
+
+    A part with a fraction above 0 gets at least one.
+    """
+    validation, test = (max(1, round(count * f)) if f > 0 else 0 for f in fractions[1:])
+    return count - validation - test, validation, test
+
+
+def _problems_of_the_rest(values: Mapping[str, Any], problems: strict.Problems) -> strict.Problems:
+    wrong = {place.split(".")[0].split("[")[0] for place in problems}
+    sound = {name: value for name, value in values.items() if name not in wrong}
+    try:
+        strict.read(Recipe, {"name": "-", **sound}, {})
+    except InvalidFields as error:
+        return error.errors or {}
+    return {}
+
+
+Found = Iterator[tuple[str, str]]
+
+
+def _names(recipe: Recipe) -> Found:
+    tables: dict[str, Any] = {
+        "dataset_format": catalog.DATASETS,
+        "architecture": catalog.MODELS,
+        "encoder": catalog.ENCODERS,
+        "loss": catalog.LOSSES,
+        "optimizer": catalog.OPTIMIZERS,
+        "schedule": catalog.SCHEDULES,
+        "normalization": NORMALIZATIONS,
+        "split": SPLITS,
+    }
+    for name, table in tables.items():
+        try:
+            catalog.check(table, getattr(recipe, name), name)
+        except InvalidFields as error:
+            yield name, (error.errors or {})[name][0]
+    if recipe.encoder_weights not in ("imagenet", None):
+        yield "encoder_weights", "must be imagenet or null"
+    if not 0 < len(recipe.name.strip()) <= 100 or not recipe.name.isprintable():
+        yield "name", "must be 1 to 100 printable characters"
+    flips = recipe.test_time_augmentation
+    if not set(flips) <= set(FLIPS) or len(set(flips)) != len(flips):
+        yield "test_time_augmentation", f"must be of {', '.join(FLIPS)}, each at most once"
+
+
+def _texts(recipe: Recipe) -> Found:
+    """Words end up in the card, in files and in the database: no control characters and no halves of characters."""
+    texts = {"description": recipe.description} | {f"card.{n}": v for n, v in asdict(recipe.card).items()}
+    for name, text in texts.items():
+        if len(text) > MAX_TEXT or not text.replace("\n", "").isprintable():
+            yield name, f"must be text of at most {MAX_TEXT} printable characters"
+
+
+def _ranges(recipe: Recipe) -> Found:
+    for name, low, high in LIMITS:
+        value: Any = recipe
+        for part in name.split("."):
+            value = getattr(value, part)
+        # Written so that NaN fails.
+        if value is not None and not low <= value <= high:
+            yield name, f"must be from {low:g} to {high:g}"
+    if not (math.isfinite(recipe.learning_rate) and 0 < recipe.learning_rate <= 1):
+        yield "learning_rate", "must be above 0 and at most 1"
+    # The tables hold no network for anything else yet.
+    if recipe.in_channels != 3:
+        yield "in_channels", "must be 3"
+    if recipe.classes != 1:
+        yield "classes", "must be 1"
+
+
+def _relations(recipe: Recipe) -> Found:
+    if recipe.image_size % STRIDE:
+        yield "image_size", f"must be a multiple of {STRIDE}"
+    crop = recipe.augmentations.crop
+    if crop and (crop % 16 or not STRIDE <= crop <= recipe.image_size):
+        yield "augmentations.crop", f"must be 0, or a multiple of 16 from {STRIDE} to image_size"
+    fractions = recipe.split_fractions
+    if not all(0 <= f <= 1 for f in fractions) or abs(sum(fractions) - 1) > 1e-6 or fractions[0] == 0:
+        yield (
+            "split_fractions",
+            "must be three fractions (train, validation, test) that add up to 1, train above 0",
+        )
+    if recipe.loss in catalog.LOSSES:
+        options = catalog.LOSSES[recipe.loss].options
+        for name, value in recipe.loss_options.items():
+            if name not in options:
+                yield (
+                    f"loss_options.{name:.60}",
+                    f"is not an option of {recipe.loss}, which has: {', '.join(options)}",
+                )
+            elif not options[name].minimum <= value <= options[name].maximum:
+                low, high = options[name].minimum, options[name].maximum
+                yield f"loss_options.{name}", f"must be from {low:g} to {high:g}"
+
+
+# Smallest and largest value of each number, by its place.
+LIMITS: tuple[tuple[str, float, float], ...] = (
+    ("weight_decay", 0, 1),
+    ("gradient_clip", 0, 1e6),
+    ("batch_size", 2, 1024),  # batch normalisation needs two
+    ("epochs", 1, 10_000),
+    ("image_size", STRIDE, 1024),
+    ("empty_per_tumour", 0, 1000),
+    ("ema_decay", 0, 0.99999),
+    ("validate_every", 1, 10_000),
+    ("early_stopping_patience", 0, 10_000),
+    ("seed", 0, 2**31 - 1),
+    ("limit.patients", 1, 1_000_000),
+    ("limit.steps_per_epoch", 1, 1_000_000),
+    *((f"augmentations.{name}", 0, 1) for name in ("flip_horizontal", "flip_vertical", "affine", "blur")),
+    *((f"augmentations.{name}", 0, 1) for name in ("repeat_channel", "missing_channel", "crop_until")),
+    *(
+        (f"augmentations.{name}", 0, 0.9)
+        for name in ("translate", "scale", "contrast", "brightness", "noise")
+    ),
+    ("augmentations.degrees", 0, 180),
+    ("augmentations.shear", 0, 60),
+    ("augmentations.gamma", 0, 3),
+    ("augmentations.main_channel", 0, 2),
+    ("augmentations.crop", 0, 1024),
+)

@@ -1,0 +1,51 @@
+"""Where in the file store what lies; ids are those of the database."""
+
+
+def pixels_path(segmentation_id: str) -> str:
+    """A segmentation's decoded pixels: HWC uint8 or uint16 as .npy."""
+    return f"segmentations/{segmentation_id}/pixels.npy"
+
+
+def probability_path(segmentation_id: str) -> str:
+    """A segmentation's probabilities: 8-bit grey PNG of the upload's size, 255 is 1.0."""
+    return f"segmentations/{segmentation_id}/probability.png"
+
+
+def segmentation_folder(segmentation_id: str) -> str:
+    """All files of a segmentation."""
+    return f"segmentations/{segmentation_id}"
+
+
+def dataset_folder(dataset_id: str) -> str:
+    """All files of a dataset."""
+    return f"datasets/{dataset_id}"
+
+
+def dataset_archive_path(dataset_id: str) -> str:
+    """A dataset's zip, as it was uploaded."""
+    return f"datasets/{dataset_id}/archive.zip"
+
+
+def run_folder(run_id: str) -> str:
+    """All files of a training run."""
+    return f"training-runs/{run_id}"
+
+
+def run_log_path(run_id: str) -> str:
+    """What a training run's processes wrote, UTF-8."""
+    return f"training-runs/{run_id}/log.txt"
+
+
+def run_picture_path(run_id: str, name: str) -> str:
+    """A picture of a training run: `curves` or `samples`, PNG."""
+    return f"training-runs/{run_id}/{name}.png"
+
+
+def checkpoint_path(run_id: str, fence: int, step: int) -> str:
+    """A training run's checkpoint; with the fence, a worker that was given up overwrites nobody's."""
+    return f"training-runs/{run_id}/checkpoints/{fence}-{step}.safetensors"
+
+
+def model_folder(model_id: str, fence: int | None = None) -> str:
+    """All files of an imported model, or of one that was trained (with the fence of the claim)."""
+    return f"models/{model_id}" if fence is None else f"models/{model_id}.{fence}"

@@ -1,0 +1,133 @@
+"""Recipes are read strictly: every mistake is named, all at once."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared import catalog
+from shared.contract.errors import InvalidFields
+from shared.imaging.preprocess import NORMALIZATIONS
+from shared.recipe import LIMITS, SPLITS, Augmentation, part_sizes, read_recipe, recipe_from
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_shipped_recipe_can_be_read(path):
+    assert read_recipe(path).name
+
+
+def test_all_mistakes_are_named_at_once():
+    with pytest.raises(InvalidFields) as raised:
+        recipe_from(
+            {"name": "x", "loss": "l3", "encoder": "vgg99", "epochs": 0, "split_fractions": [0.9, 0.9, 0.1]}
+        )
+    assert set(raised.value.errors) == {"loss", "encoder", "epochs", "split_fractions"}
+
+
+def test_unknown_fields_are_named_wherever_they_stand():
+    with pytest.raises(InvalidFields) as raised:
+        recipe_from({"name": "x", "learning_rat": 1, "augmentations": {"flop": 1}})
+    assert set(raised.value.errors) == {"learning_rat", "augmentations.flop"}
+
+
+def test_what_decides_the_weights_is_told_apart_from_words():
+    plain = recipe_from({"name": "x"}).identity()
+    worded = recipe_from({"name": "x", "card": {"licence": "CC0"}}).identity()
+    assert plain == worded
+
+
+def test_a_recipe_survives_json():
+    recipe = recipe_from({"name": "x", "augmentations": {"crop": 64}, "limit": {"patients": 3}})
+    assert recipe_from(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+WRONG = [
+    ("epochs", "many"),
+    ("epochs", True),
+    ("epochs", 2.5),
+    ("learning_rate", float("nan")),
+    ("learning_rate", -1),
+    ("batch_size", 0),
+    ("batch_size", 1),
+    ("image_size", 100),
+    ("image_size", 10**9),
+    ("in_channels", 4),
+    ("classes", 2),
+    ("split", "hospital"),
+    ("split_fractions", [1, 0]),
+    ("split_fractions", [0, 0.5, 0.5]),
+    ("split_fractions", [float("nan"), 0.5, 0.5]),
+    ("encoder_weights", "mine"),
+    ("normalization", "none"),
+    ("test_time_augmentation", ["sideways"]),
+    ("seed", -1),
+    ("name", ""),
+    ("name", "a\nb"),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), WRONG)
+def test_a_wrong_value_is_named(field, value):
+    with pytest.raises(InvalidFields) as raised:
+        recipe_from({"name": "x", field: value})
+    assert {place.split("[")[0] for place in raised.value.errors} == {field}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "place"),
+    [
+        ("augmentations", {"crop": 30}, "augmentations.crop"),
+        ("augmentations", {"crop": 512}, "augmentations.crop"),
+        ("augmentations", {"blur": 2}, "augmentations.blur"),
+        ("augmentations", {"main_channel": 3}, "augmentations.main_channel"),
+        ("limit", {"patients": 0}, "limit.patients"),
+        ("limit", {"hours": 1}, "limit.hours"),
+        ("loss_options", {"smooth": -1}, "loss_options.smooth"),
+        ("loss_options", {"gamma": 1}, "loss_options.gamma"),
+        ("loss_options", {"smooth": "soft"}, "loss_options.smooth"),
+    ],
+)
+def test_a_wrong_value_inside_is_named_by_its_place(field, value, place):
+    with pytest.raises(InvalidFields) as raised:
+        recipe_from({"name": "x", field: value})
+    assert set(raised.value.errors) == {place}
+
+
+def test_wrong_types_do_not_hide_wrong_values():
+    with pytest.raises(InvalidFields) as raised:
+        recipe_from({"name": "x", "epochs": "many", "loss": "l3", "limit": {"hours": 1}})
+    assert set(raised.value.errors) == {"epochs", "loss", "limit.hours"}
+
+
+def test_text_that_no_file_could_hold_and_numbers_that_no_float_could_are_named():
+    with pytest.raises(InvalidFields) as raised:
+        recipe_from({"name": "x", "description": "\ud800", "card": {"data": "a\0", "licence": "x" * 4001}})
+    assert set(raised.value.errors) == {"description", "card.data", "card.licence"}
+    with pytest.raises(InvalidFields) as raised:
+        recipe_from({"name": "x", "learning_rate": 10**400, "weight_decay": -(10**400)})
+    assert set(raised.value.errors) == {"learning_rate", "weight_decay"}
+    assert recipe_from({"name": "x", "description": "two\nlines"})
+
+
+def test_the_limits_are_of_fields_that_there_are_and_hold_their_defaults():
+    recipe = recipe_from({"name": "x"}).to_dict()
+    for place, low, high in LIMITS:
+        value = recipe
+        for part in place.split("."):
+            value = value[part]
+        assert value is None or low <= value <= high, place
+
+
+def test_every_name_that_a_recipe_may_hold_has_a_sentence():
+    assert set(catalog.NORMALIZATIONS) == set(NORMALIZATIONS)
+    assert set(catalog.SPLITS) == set(SPLITS)
+    assert set(catalog.AUGMENTATIONS) == set(Augmentation.__dataclass_fields__)
+
+
+def test_a_part_of_a_split_has_at_least_one_patient():
+    assert part_sizes(10, (0.7, 0.12, 0.18)) == (7, 1, 2)
+    assert part_sizes(3, (0.98, 0.01, 0.01)) == (1, 1, 1)
+    assert part_sizes(2, (0.98, 0.01, 0.01))[0] < 1
+    assert part_sizes(5, (1.0, 0.0, 0.0)) == (5, 0, 0)
