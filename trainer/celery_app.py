@@ -14,10 +14,16 @@ from shared.contract.names import REQUEST_ID_MESSAGE_HEADER, Queue, Task
 from trainer import logs
 from trainer.runtime import Runtime, WorkerRuntime
 from trainer.settings import WorkerSettings
-from trainer.tasks import segment
+from trainer.tasks import segment, train, validate_dataset
 
 # How long the event loop may stand still when the worker has enough: it must still hear SIGTERM.
 _BRAKE_S = 1.0
+
+TASKS = {
+    Task.SEGMENT: segment.segment,
+    Task.VALIDATE_DATASET: validate_dataset.validate_dataset,
+    Task.TRAIN: train.train,
+}
 
 
 class TrainerApp(Celery):
@@ -91,7 +97,8 @@ def create_celery(env: Mapping[str, str] | None = None) -> TrainerApp:
     """The application with its tasks; the environment is read when a worker (or a test) first needs it."""
     made = TrainerApp("trainer", set_as_current=False)
     made.add_defaults(lambda: options(_settings(env)))
-    made.task(name=Task.SEGMENT, bind=True, ignore_result=True)(segment.segment)
+    for name, function in TASKS.items():
+        made.task(name=name, bind=True, ignore_result=True)(function)
     made.steps["worker"].add(RuntimeStep)
     return made
 

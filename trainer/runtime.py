@@ -11,25 +11,28 @@ import cv2
 import redis
 import structlog
 
-from shared.contract.errors import ModelUnusable, NotFound, ServiceError
+from shared.contract.errors import ServiceError
 from shared.contract.messages import SegmentMessage
 from shared.contract.names import DEFAULT_ALIAS, Queue
 from shared.storage.cards import InvalidCard
 from shared.storage.database import Database
 from shared.storage.files import FileStore
-from shared.storage.models import Models, shipped_folder
+from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs
+from shared.storage.training_runs import TrainingRuns
 from shared.storage.workers import Workers
-from trainer.inference.engine import open_engine, resolve_device
+from trainer.inference.engine import resolve_device
 from trainer.inference.leases import Leases
-from trainer.inference.models import ServedModel, WarmModels
+from trainer.inference.models import WarmModels
+from trainer.inference.opening import ModelFolders, Opener
+from trainer.inference.promotion import PROMOTE_S, Promotion
 from trainer.inference.redis_link import COMMAND_S, RedisLink
-from trainer.inference.source import ModelFolder
 from trainer.inference.worker import InferenceWorker
 from trainer.logs import brief
 from trainer.periodic import Periodic
 from trainer.presence import BEAT_S, Capabilities, Presence
 from trainer.reconciler import Reconciler
+from trainer.runs.runtime import Training
 from trainer.settings import VERSION, WorkerSettings
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +51,10 @@ class Runtime(Protocol):
         """Take a job; never blocks."""
         ...
 
+    def wake(self) -> None:
+        """Training work may be due."""
+        ...
+
     def wait_for_room(self, timeout_s: float) -> bool:
         """Whether more messages are wanted, within the time."""
         ...
@@ -58,7 +65,7 @@ class Runtime(Protocol):
 
 
 class WorkerRuntime:
-    """Presence and reconciler in every worker; with the queue `inference`, the inference worker too."""
+    """Presence and reconciler in every worker; the inference worker and the training side by its queues."""
 
     def __init__(self, settings: WorkerSettings, queues: Iterable[str], send: Send) -> None:
         self._settings = settings
@@ -76,13 +83,22 @@ class WorkerRuntime:
         queues = list(queues)
         if Queue.INFERENCE in queues:
             self._inference = Inference(settings, self._worker_id, self._registry, jobs, files)
+        self._training = (
+            Training(settings, self._worker_id, self._database, files) if Queue.TRAINING in queues else None
+        )
         queue = Queue.INFERENCE if self._inference else (queues or [Queue.TRAINING])[0]
-        self._presence = Presence(Workers(self._database), self._worker_id, queue, self._describe)
+        workers = Workers(self._database)
+        self._presence = Presence(workers, self._worker_id, queue, self._describe)
         reconciler = Reconciler(jobs, files, send, lambda: int(self._redis.llen(Queue.INFERENCE)))
         self._chores = [
-            Periodic("presence", self._beat, BEAT_S),
+            Periodic("presence", self._presence.beat, BEAT_S),
             Periodic("reconciler", reconciler.run, RECONCILE_S, jitter=0.25),
+            # Here too, not in training workers alone: they may all be gone, and a run wait to be cancelled.
+            Periodic("runs", TrainingRuns(self._database).reap, RECONCILE_S, jitter=0.25),
         ]
+        if self._inference is not None:
+            promotion = Promotion(self._registry, workers, self._inference.models, self._presence.beat)
+            self._chores.append(Periodic("promotion", promotion.run, PROMOTE_S))
 
     def start(self) -> None:
         """Bring the schema up, warm the default model, begin the chores."""
@@ -93,6 +109,8 @@ class WorkerRuntime:
             self._inference.start()
         for chore in self._chores:
             chore.start()
+        if self._training is not None:
+            self._training.start()
         _log.info("worker_ready", models=list(self._describe().models))
 
     def submit(self, message: SegmentMessage) -> None:
@@ -101,6 +119,11 @@ class WorkerRuntime:
             raise RuntimeError("this worker does not listen to the queue `inference`")
         self._inference.worker.submit(message)
 
+    def wake(self) -> None:
+        """To the training side."""
+        if self._training is not None:
+            self._training.wake()
+
     def wait_for_room(self, timeout_s: float) -> bool:
         """The inference worker's brake."""
         return self._inference is None or self._inference.worker.wait_for_room(timeout_s)
@@ -108,6 +131,8 @@ class WorkerRuntime:
     def stop(self) -> None:
         """Jobs first; the database hears of it last."""
         _log.info("worker_stopping")
+        if self._training is not None:
+            self._training.stop()
         for chore in self._chores:
             chore.stop()
         if self._inference is not None:
@@ -129,11 +154,6 @@ class WorkerRuntime:
     def _describe(self) -> Capabilities:
         return self._inference.describe() if self._inference else Capabilities()
 
-    def _beat(self) -> None:
-        self._presence.beat()
-        if self._inference is not None:
-            self._inference.warm_default()
-
 
 class Inference:
     """The inference worker with its models and leases, on one device."""
@@ -146,10 +166,11 @@ class Inference:
         jobs: SegmentationJobs,
         files: FileStore,
     ) -> None:
-        self._settings, self._registry = settings, registry
-        self._device = resolve_device(settings.device)
-        self._engine = "none"
-        self.models = WarmModels(self._open, settings.warm_models)
+        self._registry = registry
+        folders = ModelFolders(files, settings.store.models_dir, settings.cache_dir)
+        device = resolve_device(settings.device)
+        self._opener = Opener(registry, folders, device, settings.engine, settings.cache_dir)
+        self.models = WarmModels(self._opener, settings.warm_models)
         leases = Leases(jobs, worker_id, settings.store.lease_s)
         self._link = RedisLink(settings.store.redis_url)
         self.worker = InferenceWorker(jobs, files, self._link, self.models, leases)
@@ -158,6 +179,7 @@ class Inference:
 
     def start(self) -> None:
         """The default model is warm when this returns, unless it cannot be: then its jobs fail with the reason."""
+        self._opener.sweep()
         try:
             model, _ = self._registry.resolve(DEFAULT_ALIAS)
             self.models.warm_up(model.id)
@@ -174,26 +196,4 @@ class Inference:
 
     def describe(self) -> Capabilities:
         """For the workers' table."""
-        return Capabilities(self._device, self._engine, self.models.ids())
-
-    def warm_default(self) -> None:
-        """After a promotion: warm the new default before most of its jobs come. Never waits."""
-        model_id = self._registry.aliases().get(DEFAULT_ALIAS)
-        if model_id is not None and self.models.get(model_id) is None:
-            self.models.request(model_id, lambda known: None)
-
-    def _open(self, model_id: str) -> ServedModel:
-        try:
-            stored = self._registry.get(model_id)
-        except NotFound as error:
-            raise ModelUnusable(f"The model {model_id} was deleted.") from error
-        folder = shipped_folder(stored.location, self._settings.store.models_dir)
-        if folder is None:
-            raise ModelUnusable(f"The model {model_id} is not among those shipped with this worker.")
-        source = ModelFolder(folder)
-        engine = open_engine(source, self._device, self._settings.engine, self._settings.cache_dir)
-        self._device, self._engine = engine.device, engine.name
-        card = source.card
-        return ServedModel(
-            model_id, engine, source.preprocessing, card.threshold, card.min_region_pixels, card.unlike
-        )
+        return Capabilities(self._opener.device, self._opener.engine, self.models.ids())

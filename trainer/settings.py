@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from shared.contract.config import EnvReader, StoreSettings
+from shared.contract.config import DatasetSettings, EnvReader, StoreSettings
 
 VERSION = "0.1.0"
 ENGINES = ("auto", "torch", "openvino")
@@ -21,11 +21,16 @@ class WorkerSettings:
     engine: str = "auto"
     warm_models: int = 3
     drain_s: float = 8.0
+    training_threads: int = 0
+    training_nice: int = 10
+    checkpoint_s: float = 60.0
+    encoder_weights: Path | None = None
     log_level: str = "info"
+    datasets: DatasetSettings = DatasetSettings()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
-        """Read DEVICE, ENGINE, WARM_MODELS, DRAIN_S, LOG_LEVEL and the store's. ConfigError."""
+        """Read DEVICE, ENGINE, WARM_MODELS, ..., LOG_LEVEL, the datasets' and the store's. ConfigError."""
         reader = EnvReader(os.environ if env is None else env)
         settings = cls(
             store=StoreSettings.read(reader),
@@ -34,7 +39,13 @@ class WorkerSettings:
             warm_models=reader.integer("WARM_MODELS", 3, 1, 64),
             # Shorter than the ten seconds that containers and supervisors give before they kill.
             drain_s=reader.number("DRAIN_S", 8, 0, 3600),
+            training_threads=reader.integer("TRAINING_THREADS", 0, 0, 1024),
+            # Behind the inference worker of the same machine: a clinician waits for a slice, nobody for an epoch.
+            training_nice=reader.integer("TRAINING_NICE", 10, 0, 19),
+            checkpoint_s=reader.number("CHECKPOINT_S", 60, 0.1, 86400),
+            encoder_weights=_folder_or_none(reader, "ENCODER_WEIGHTS_DIR"),
             log_level=reader.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+            datasets=DatasetSettings.read(reader),
         )
         reader.finish()
         return settings
@@ -43,6 +54,20 @@ class WorkerSettings:
     def cache_dir(self) -> Path:
         """What can be made again at any time: converted models."""
         return self.store.data_dir / "cache"
+
+    @property
+    def work_dir(self) -> Path:
+        """What training runs need while they go on."""
+        return self.store.data_dir / "work"
+
+
+def _folder_or_none(reader: EnvReader, name: str) -> Path | None:
+    if reader.raw(name) is None:
+        return None
+    folder = reader.folder(name, ".")
+    if not folder.is_dir():
+        reader.problem(name, "which is not there", "give the path of a folder")
+    return folder
 
 
 def _device(reader: EnvReader) -> str:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +47,7 @@ class WarmModels:
         self._open, self._limit, self._clock = open_model, limit, clock
         self._lock = threading.Lock()
         self._warm: OrderedDict[str, ServedModel] = OrderedDict()
+        self._pinned: frozenset[str] = frozenset()
         self._failed: dict[str, tuple[float, ServiceError]] = {}
         self._waiting: dict[str, list[Loaded]] = {}
         self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="models")
@@ -78,6 +79,12 @@ class WarmModels:
         if isinstance(known, ServiceError):
             raise known
         return known
+
+    def pin(self, model_ids: Iterable[str]) -> None:
+        """Drop none of these, and any other again; beside them one more stays whatever the limit."""
+        with self._lock:
+            self._pinned = frozenset(model_ids)
+            self._drop_surplus()
 
     def ids(self) -> list[str]:
         """The warm models."""
@@ -116,12 +123,16 @@ class WarmModels:
                 self._failed[model_id] = (self._clock(), known)
             else:
                 self._warm[model_id] = known
-                while len(self._warm) > self._limit:
-                    dropped, _ = self._warm.popitem(last=False)  # jobs under way keep it until they end
-                    _log.info("model_dropped", model=dropped)
+                self._drop_surplus()
             waiting = self._waiting.pop(model_id, [])
         for then in waiting:
             then(known)
+
+    def _drop_surplus(self) -> None:
+        free = [model_id for model_id in self._warm if model_id not in self._pinned]
+        for model_id in free[: max(0, min(len(free) - 1, len(self._warm) - self._limit))]:
+            del self._warm[model_id]  # jobs under way keep it until they end
+            _log.info("model_dropped", model=model_id)
 
 
 def _unusable(model_id: str, error: Exception) -> ModelUnusable:

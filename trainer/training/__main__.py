@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from shared.contract.errors import ServiceError
-from trainer.training.config import read_recipe
+from shared.recipe import read_recipe
 from trainer.training.finish import finish
+from trainer.training.progress import Terminal
 from trainer.training.run import Paths, run_training
 
 
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         recipe = read_recipe(options.recipe, {"epochs": options.epochs} if options.epochs else None)
         folder = Path(options.encoder_weights) if options.encoder_weights else None
         paths = Paths(options.data, options.out, folder, options.start_from, tuple(options.strange))
-        trained = run_training(recipe, paths, torch.device(options.device))
+        trained = run_training(recipe, paths, torch.device(options.device), Terminal(recipe.epochs))
         finish(recipe, paths, trained, torch.device(options.device))
     except (ServiceError, ValueError) as error:
         print(_sentence(error), file=sys.stderr)

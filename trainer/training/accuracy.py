@@ -15,15 +15,25 @@ from trainer.training.strange import of_folder, rubbish, share_warned
 
 
 def accuracy(
-    folder: Path, dataset: Dataset, patients: Collection[str], strange: Sequence[Path], device: str
+    folder: Path,
+    dataset: Dataset,
+    patients: Collection[str],
+    strange: Sequence[Path],
+    device: str,
+    *,
+    thorough: bool = True,
 ) -> dict[str, Any]:
-    """The card's `metrics` of the model in `folder`; `strange` are folders of images of other kinds."""
+    """The card's `metrics` of the model in `folder`; `strange` are folders of images of other kinds.
+
+    Without `thorough` only the slices as they are are measured, and only these folders.
+    """
     card, served = ModelCard.load(folder / "card.json"), assess.served(folder, device)
     items = [item for item in dataset.slices() if item.patient in patients]
     limits = card.unlike["limits"]
     metrics: dict[str, Any] = {"weights_sha256": card.weights.sha256, "engine": served.engine.name}
     dice, warned = {}, {}
-    for name, change in assess.VARIANTS.items():
+    variants = assess.VARIANTS if thorough else {"as_uploaded": assess.as_uploaded}
+    for name, change in variants.items():
         found = assess.findings(served, dataset, items, change)
         dice[name] = assess.volume_metrics(found)
         share = float(np.mean([unlike_training_data(f.strangeness, limits) for f in found]))
@@ -36,7 +46,8 @@ def accuracy(
         else:
             dice[name].pop("per_patient")
     kinds: dict[str, Iterable[np.ndarray]] = {f"folder {path.name}": of_folder(path) for path in strange}
-    kinds |= rubbish(dataset.read(item)[0] for item in items[::10])
+    if thorough:
+        kinds |= rubbish(dataset.read(item)[0] for item in items[::10])
     for kind, images in kinds.items():
         count, share = share_warned(served, images, limits)
         warned[kind] = {"images": count, "warned": round(share, 4)}

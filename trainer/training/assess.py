@@ -72,7 +72,7 @@ def grey(pixels: Pixels, mask: np.ndarray) -> tuple[Pixels, np.ndarray]:
 
 def sixteen_bit(pixels: Pixels, mask: np.ndarray) -> tuple[Pixels, np.ndarray]:
     """12 bits used of 16, as scanners write."""
-    return pixels.astype(np.uint16) * 16, mask
+    return (pixels.astype(np.uint16) * 16 if pixels.dtype == np.uint8 else pixels), mask
 
 
 def resized(size: tuple[int, int]) -> Change:

@@ -5,7 +5,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from trainer.training.config import Augmentation
+from shared.recipe import Augmentation
 
 
 class Augment:

@@ -5,7 +5,7 @@ from typing import Any
 from shared.storage.cards import ModelCard
 
 VARIANT_NAMES = {
-    "as_uploaded": "slices as published (256x256, colour)",
+    "as_uploaded": "slices as they are in the dataset",
     "grey_flair": "FLAIR alone, grey",
     "sixteen_bit": "16 bit",
     "512x512": "resized to 512x512",
@@ -106,6 +106,8 @@ def _per_patient(values: dict[str, Any]) -> str:
 
 
 def _origin(provenance: dict[str, Any]) -> str:
+    if "split" not in provenance:  # trained elsewhere
+        return ""
     split = {name: len(patients) for name, patients in provenance["split"].items()}
     selection = provenance["selection"]
     return (

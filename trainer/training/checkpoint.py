@@ -9,10 +9,12 @@ import torch
 from shared.ml.checkpoint import load_tensors, save_tensors
 from trainer.training.loop import State
 
-VERSION = "1"
+VERSION = "2"
 
 
-def save(path: Path, state: State, recipe: dict[str, Any], history: list[dict[str, Any]]) -> None:
+def save(
+    path: Path, state: State, recipe: dict[str, Any], history: list[dict[str, Any]], origin: str
+) -> None:
     """Write network, average, optimizer and counters, whole or not at all."""
     tensors = {f"network.{name}": t for name, t in state.network.state_dict().items()}
     tensors |= {f"ema.{name}": t for name, t in state.ema.network.state_dict().items()}
@@ -25,13 +27,19 @@ def save(path: Path, state: State, recipe: dict[str, Any], history: list[dict[st
         "recipe": recipe,
         "epoch": state.epoch,
         "step": state.step,
+        "loss_sum": state.loss_sum,
+        "seconds": state.seconds,
         "history": history,
+        "origin": origin,
     }
     save_tensors(path, tensors, {"checkpoint": json.dumps(about)})
 
 
-def load(path: Path, state: State, recipe: dict[str, Any]) -> list[dict[str, Any]]:
-    """Bring `state` to where the file left off; returns the history. Raises ValueError for another recipe's."""
+def load(path: Path, state: State, recipe: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """Bring `state` to where the file left off; returns the history and where the first weights came from.
+
+    Raises ValueError for another recipe's.
+    """
     tensors, metadata = load_tensors(path)
     about = json.loads(metadata["checkpoint"])
     if about["recipe"] != json.loads(json.dumps(recipe)):
@@ -45,7 +53,8 @@ def load(path: Path, state: State, recipe: dict[str, Any]) -> list[dict[str, Any
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     state.epoch, state.step = about["epoch"], about["step"]
-    return list(about["history"])
+    state.loss_sum, state.seconds = about["loss_sum"], about["seconds"]
+    return list(about["history"]), str(about["origin"])
 
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

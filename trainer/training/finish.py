@@ -1,20 +1,18 @@
 """From averaged weights to a model folder: constants chosen on validation, numbers from the test split, the card."""
 
-import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from shared import catalog
 from shared.ml.checkpoint import load_network, save_weights
 from shared.ml.predict import Predictor, Strangeness
+from shared.recipe import Recipe
 from shared.storage.cards import SCHEMA, Calibration, Label, ModelCard, Weights
 from trainer.training.accuracy import accuracy
 from trainer.training.card_text import render
-from trainer.training.config import Recipe
 from trainer.training.run import Paths, Trained
 from trainer.training.select import Selection, patients_of, select
 from trainer.training.slices import Slices
@@ -24,10 +22,20 @@ from trainer.training.validate import predict
 CARD = "card.json"
 
 
-def finish(recipe: Recipe, paths: Paths, trained: Trained, device: torch.device) -> Path:
-    """Write `out`/model: weights, card.json and the card as Markdown. Returns the folder."""
+def finish(
+    recipe: Recipe,
+    paths: Paths,
+    trained: Trained,
+    device: torch.device,
+    *,
+    model_id: str | None = None,
+    thorough: bool = True,
+) -> Path:
+    """Write `out`/model: weights, card.json and the card as Markdown. Returns the folder.
+
+    `thorough` measures other sizes, bit depths and kinds of images as well.
+    """
     folder = paths.out / "model"
-    dataset = catalog.load(catalog.DATASETS, recipe.dataset, "dataset")(paths.data)
     features = _strangeness(trained, recipe, device)
     if trained.split.validation:
         selection = _select(trained, recipe, device)
@@ -35,13 +43,15 @@ def finish(recipe: Recipe, paths: Paths, trained: Trained, device: torch.device)
     else:  # every patient was trained on: nothing is left to choose by, so the constants are those of the start
         selection, unlike = _inherited(paths)
     weights = save_weights(folder, trained.network, features)
-    card = _card(recipe, trained, selection, unlike, weights)
+    card = _card(recipe, trained, selection, unlike, weights, model_id or recipe.name)
     card.dump(folder / CARD)
     if trained.split.test:
-        metrics = accuracy(folder, dataset, trained.split.test, paths.strange, str(device))
+        metrics = accuracy(
+            folder, trained.dataset, trained.split.test, paths.strange, str(device), thorough=thorough
+        )
     else:
         metrics = _inherited_metrics(paths)
-    card = replace(card, metrics=metrics)
+    card = replace(card, metrics=metrics | {"split_by": recipe.split})
     card.dump(folder / CARD)
     (folder / "README.md").write_text(render(card))
     return folder
@@ -49,7 +59,7 @@ def finish(recipe: Recipe, paths: Paths, trained: Trained, device: torch.device)
 
 def _strangeness(trained: Trained, recipe: Recipe, device: torch.device) -> dict[str, torch.Tensor]:
     """Fitted on the training patients' slices and on other images made of them."""
-    like, other = kinds(recipe.in_channels, recipe.augmentation.main_channel)
+    like, other = kinds(recipe.in_channels, recipe.augmentations.main_channel)
     indices = trained.slices.of(trained.split.train)
     predictor = Predictor(trained.network)
     # Where a sequence is missing, another stands in for it: its copies are no images of another kind.
@@ -94,7 +104,7 @@ def _unlike_limits(
     """
     strangeness = Strangeness(tensors["mean"], tensors["whitening"], tensors["direction"])
     predictor = Predictor(trained.network, strangeness=strangeness)
-    like, _ = kinds(recipe.in_channels, recipe.augmentation.main_channel)
+    like, _ = kinds(recipe.in_channels, recipe.augmentations.main_channel)
     highest = []
     for patient in trained.split.validation:
         for change in like:
@@ -118,18 +128,24 @@ def _inherited(paths: Paths) -> tuple[Selection, dict[str, Any]]:
 
 
 def _inherited_metrics(paths: Paths) -> dict[str, Any]:
-    assert paths.start_from is not None
+    if paths.start_from is None:
+        return {}
     _, _, card = load_network(paths.start_from)
     return dict(card.metrics) | {"weights_sha256": card.weights.sha256}
 
 
 def _card(
-    recipe: Recipe, trained: Trained, selection: Selection, unlike: dict[str, Any], weights: Weights
+    recipe: Recipe,
+    trained: Trained,
+    selection: Selection,
+    unlike: dict[str, Any],
+    weights: Weights,
+    model_id: str,
 ) -> ModelCard:
-    plain = json.loads(json.dumps(recipe.to_dict()))
+    plain = recipe.to_dict()
     return ModelCard(
         schema=SCHEMA,
-        id=recipe.name,
+        id=model_id,
         name=recipe.name,
         version=recipe.card.version,
         description=recipe.description,
@@ -139,7 +155,7 @@ def _card(
         in_channels=recipe.in_channels,
         classes=recipe.classes,
         labels=[Label(1, "tumour")],
-        preprocessing=plain["preprocessing"],
+        preprocessing=asdict(recipe.preprocessing),
         threshold=selection.threshold,
         min_region_pixels=selection.min_region_pixels,
         test_time_augmentation=list(recipe.test_time_augmentation),

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from shared import catalog
+from shared.contract.errors import LossNotFinite
 from shared.ml.models.network import SegmentationNetwork
-from trainer.training.config import Recipe
+from shared.recipe import Recipe
 from trainer.training.ema import Ema
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -24,6 +25,8 @@ class State:
     optimizer: torch.optim.Optimizer
     epoch: int = 0  # finished epochs
     step: int = 0  # finished steps, over all epochs
+    loss_sum: float = 0.0  # of the steps of the epoch that is not finished
+    seconds: float = 0.0  # spent on them
 
 
 @dataclass(frozen=True)
@@ -51,26 +54,35 @@ def new_state(network: SegmentationNetwork, recipe: Recipe, device: torch.device
 
 def train(
     state: State,
-    batches: Callable[[int], Iterable[Batch]],
+    batches: Callable[[int, int], Iterable[Batch]],
     steps_per_epoch: int,
     recipe: Recipe,
     device: torch.device,
     on_epoch: Callable[[State, EpochReport], None],
-    on_step: Callable[[int, int, float], None] = lambda epoch, step, loss: None,
+    on_step: Callable[[State], None] = lambda state: None,
 ) -> None:
-    """Run the epochs that `state` has not finished. A callback that raises ends the run (cancel, early stop)."""
+    """Run what `state` has not finished. `batches(epoch, first)` are an epoch's, from its step `first` on.
+
+    A callback that raises ends the run (cancel, early stop). LossNotFinite where the loss blows up.
+    """
     loss_function = catalog.load(catalog.LOSSES, recipe.loss, "loss")(**recipe.loss_options)
     factor = catalog.load(catalog.SCHEDULES, recipe.schedule, "schedule")
     total = steps_per_epoch * recipe.epochs
     while state.epoch < recipe.epochs:
-        started, losses, rate = time.monotonic(), [], 0.0
+        rate = 0.0
         state.network.train()
-        for batch in batches(state.epoch):
+        started = time.monotonic()
+        for batch in batches(state.epoch, state.step - state.epoch * steps_per_epoch):
             rate = recipe.learning_rate * factor(state.step / total)
-            losses.append(_step(state, batch, loss_function, rate, recipe.gradient_clip, device))
-            on_step(state.epoch, len(losses), losses[-1])
+            # Drawn anew for each step, so that dropout is the same after a resumption.
+            torch.manual_seed(recipe.seed * 1_000_003 + state.step)
+            state.loss_sum += _step(state, batch, loss_function, rate, recipe.gradient_clip, device)
+            now = time.monotonic()
+            state.seconds, started = state.seconds + now - started, now
+            on_step(state)
         state.epoch += 1
-        report = EpochReport(state.epoch, sum(losses) / len(losses), rate, time.monotonic() - started)
+        report = EpochReport(state.epoch, state.loss_sum / steps_per_epoch, rate, state.seconds)
+        state.loss_sum = state.seconds = 0.0
         on_epoch(state, report)
 
 
@@ -83,7 +95,7 @@ def _step(
         logits = state.network(images)
     loss = loss_function(logits, masks)  # outside autocast: the loss is fp32
     if not torch.isfinite(loss):
-        raise FloatingPointError(f"the loss is {loss.item()} at step {state.step}: lower the learning rate")
+        raise LossNotFinite(f"The loss is {loss.item()} at step {state.step}: try a lower learning rate.")
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     state.optimizer.zero_grad(set_to_none=True)

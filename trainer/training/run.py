@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,21 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from shared import catalog
 from shared.contract.errors import InvalidFields
+from shared.contract.names import Stage
+from shared.imaging.datasets.base import Dataset
 from shared.ml.checkpoint import build_network, load_network
 from shared.ml.encoder_weights import load_encoder_weights
 from shared.ml.models.network import SegmentationNetwork
-from trainer.training import checkpoint
+from shared.recipe import Recipe
+from trainer.training import checkpoint, pictures
 from trainer.training.augment import Augment
-from trainer.training.config import Recipe
+from trainer.training.dataset import open_dataset
 from trainer.training.loop import Batch, EpochReport, State, new_state, train
-from trainer.training.progress import Progress
+from trainer.training.progress import Reporter
 from trainer.training.slices import Slices, TrainingSlices, draw_epoch, prepare
 from trainer.training.split import Split, split_by_patient
-from trainer.training.validate import volume_dice
+from trainer.training.validate import validate
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,14 @@ class Paths:
     encoder_weights: Path | None = None
     start_from: Path | None = None  # a model folder whose weights the run goes on from
     strange: tuple[Path, ...] = ()  # folders of images of other kinds, to measure the warning on
+    resume_from: Path | None = None  # a checkpoint that another attempt has left
+    cache: Path | None = None  # decoded slices, shared by the attempts
+    options: dict[str, Any] = field(default_factory=dict)  # of the dataset's reader
+    pseudonyms: bool = False  # patients by digest instead of by name
 
     @property
     def checkpoint(self) -> Path:
-        """The run's state after its last finished epoch."""
+        """The run's newest state."""
         return self.out / "checkpoint.safetensors"
 
 
@@ -47,6 +53,7 @@ class Trained:
     """What a finished run hands on."""
 
     network: SegmentationNetwork
+    dataset: Dataset
     slices: Slices
     split: Split
     history: list[dict[str, Any]]
@@ -54,38 +61,88 @@ class Trained:
 
 
 class EarlyStop(Exception):
-    """Raised by the epoch callback when validation no longer gets better."""
+    """Validation no longer gets better."""
 
 
-def run_training(recipe: Recipe, paths: Paths, device: torch.device) -> Trained:
+def run_training(recipe: Recipe, paths: Paths, device: torch.device, reporter: Reporter) -> Trained:
     """Train or go on training; whatever was finished stays in `paths.out`."""
     paths.out.mkdir(parents=True, exist_ok=True)
-    slices = prepare(_dataset(recipe, paths), recipe.preprocessing, paths.out / "cache")
+    dataset = open_dataset(recipe, paths.data, paths.options, pseudonyms=paths.pseudonyms)
+    reporter.stage(Stage.LOADING, len(dataset.slices()))
+    slices = prepare(dataset, recipe.preprocessing, paths.cache or paths.out / "cache", reporter.step)
     split = split_by_patient(slices.patients, recipe.split_fractions, recipe.seed)
     (paths.out / "split.json").write_text(json.dumps(split.to_dict(), indent=1))
     torch.manual_seed(recipe.seed)
-    network, origin = _start(recipe, paths)
+    resume_from = paths.resume_from or (paths.checkpoint if paths.checkpoint.is_file() else None)
+    network, origin = _start(recipe, paths, resuming=resume_from is not None)
     state = new_state(network, recipe, device)
-    history = checkpoint.load(paths.checkpoint, state, recipe.to_dict()) if paths.checkpoint.is_file() else []
+    history: list[dict[str, Any]] = []
+    if resume_from is not None:
+        history, origin = checkpoint.load(resume_from, state, recipe.identity())
+        reporter.resumed(history)
     feed = _Feed(recipe, slices, slices.of(split.train))
-    progress = Progress(recipe.epochs, feed.steps)
-
-    def on_epoch(state: State, report: EpochReport) -> None:
-        entry: dict[str, Any] = asdict(report)
-        if split.validation and (report.epoch % recipe.validate_every == 0 or report.epoch == recipe.epochs):
-            scores = volume_dice(state.ema.network, slices, split.validation, device)
-            entry["validation_dice"] = float(np.mean(list(scores.values())))
-        history.append(entry)
-        progress.epoch(entry)
-        checkpoint.save(paths.checkpoint, state, recipe.to_dict(), history)
-        (paths.out / "history.json").write_text(json.dumps(history, indent=1))
-        _stop_early(history, recipe.early_stopping_patience)
-
+    keeper = _Keeper(recipe, paths, device, reporter, slices, split, feed.steps, history, origin)
     try:
-        train(state, feed.batches, feed.steps, recipe, device, on_epoch, progress.step)
+        _stop_early(history, recipe.early_stopping_patience)  # a run killed just after it had decided to stop
+        reporter.stage(Stage.TRAINING, feed.steps * recipe.epochs)
+        train(state, feed.batches, feed.steps, recipe, device, keeper.on_epoch, keeper.on_step)
     except EarlyStop:
-        progress.say("validation no longer gets better: stopped early")
-    return Trained(state.ema.network.float().cpu(), slices, split, history, origin)
+        reporter.say("validation no longer gets better: stopped early")
+    return Trained(state.ema.network.float().cpu(), dataset, slices, split, history, origin)
+
+
+class _Keeper:
+    """Keeps what a step or an epoch has brought: validates, saves, draws, reports."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        paths: Paths,
+        device: torch.device,
+        reporter: Reporter,
+        slices: Slices,
+        split: Split,
+        steps: int,
+        history: list[dict[str, Any]],
+        origin: str,
+    ) -> None:
+        self.recipe, self.paths, self.device, self.reporter = recipe, paths, device, reporter
+        self.slices, self.split, self.steps = slices, split, steps
+        self.history, self.origin = history, origin
+
+    def on_step(self, state: State) -> None:
+        """After every step; the last one of an epoch is saved by `on_epoch`."""
+        self.reporter.step(state.step)
+        if state.step % self.steps and self.reporter.wants_checkpoint():
+            self._save(state)
+
+    def on_epoch(self, state: State, report: EpochReport) -> None:
+        """After every epoch."""
+        entry: dict[str, Any] = asdict(report)
+        last = report.epoch == self.recipe.epochs
+        if self.split.validation and (report.epoch % self.recipe.validate_every == 0 or last):
+            indices = self.slices.of(self.split.validation)
+            self.reporter.stage(Stage.VALIDATING, len(indices))
+            found = validate(
+                state.ema.network, self.slices, indices, self.recipe, self.device, self.reporter.step
+            )
+            entry |= {
+                "validation_loss": found.loss,
+                "validation_dice": float(np.mean([*found.dice.values()])),
+            }
+            self.reporter.picture(pictures.samples(self.paths.out / "samples.png", found.samples))
+        self.history.append(entry)
+        (self.paths.out / "history.json").write_text(json.dumps(self.history, indent=1))
+        self._save(state)
+        self.reporter.epoch(entry)
+        self.reporter.picture(pictures.curves(self.paths.out / "curves.png", self.history))
+        _stop_early(self.history, self.recipe.early_stopping_patience)
+        if not last:
+            self.reporter.stage(Stage.TRAINING, self.steps * self.recipe.epochs)
+
+    def _save(self, state: State) -> None:
+        checkpoint.save(self.paths.checkpoint, state, self.recipe.identity(), self.history, self.origin)
+        self.reporter.checkpoint(self.paths.checkpoint, state.epoch, state.step)
 
 
 class _Feed:
@@ -95,18 +152,22 @@ class _Feed:
         self.recipe, self.slices, self.allowed = recipe, slices, allowed
         self.tumour_N = slices.with_tumour
         self.steps = len(self._order(0)) // recipe.batch_size
+        if recipe.limit.steps_per_epoch is not None:
+            self.steps = min(self.steps, recipe.limit.steps_per_epoch)
         if self.steps < 1:
             raise InvalidFields(errors={"batch_size": ["is larger than the number of training slices"]})
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        """All full batches of this epoch, augmented by a second process while the network learns."""
-        crop = self.recipe.augmentation.crop
-        whole = epoch >= self.recipe.augmentation.crop_until * self.recipe.epochs
-        augment = Augment(self.recipe.augmentation, 0 if whole else crop)
-        data = TrainingSlices(self.slices, self._order(epoch), augment, self._seed(epoch))
+    def batches(self, epoch: int, first: int) -> Iterator[Batch]:
+        """The full batches of this epoch from the `first` on, augmented by other processes meanwhile."""
+        crop = self.recipe.augmentations.crop
+        whole = epoch >= self.recipe.augmentations.crop_until * self.recipe.epochs
+        augment = Augment(self.recipe.augmentations, 0 if whole else crop)
+        size = self.recipe.batch_size
+        order = self._order(epoch)[: self.steps * size]
+        data = TrainingSlices(self.slices, order, augment, self._seed(epoch), first * size)
         # One helper process keeps two cores busy; a GPU wants more of them.
         workers = min(8, max(1, (os.cpu_count() or 1) // 2))
-        yield from DataLoader(data, self.recipe.batch_size, num_workers=workers, drop_last=True)
+        yield from DataLoader(data, size, num_workers=workers, drop_last=True)
 
     def _order(self, epoch: int) -> list[int]:
         return draw_epoch(self.tumour_N, self.allowed, self.recipe.empty_per_tumour, self._seed(epoch))
@@ -115,21 +176,19 @@ class _Feed:
         return self.recipe.seed * 1000 + epoch
 
 
-def _dataset(recipe: Recipe, paths: Paths) -> Any:
-    return catalog.load(catalog.DATASETS, recipe.dataset, "dataset")(paths.data)
-
-
-def _start(recipe: Recipe, paths: Paths) -> tuple[SegmentationNetwork, str]:
+def _start(recipe: Recipe, paths: Paths, *, resuming: bool) -> tuple[SegmentationNetwork, str]:
+    """The network to begin with; a resumed run has its weights in the checkpoint."""
     if paths.start_from is not None:
         network, _, card = load_network(paths.start_from)
         return network, f"weights of {card.name} {card.version}"
     network = build_network(recipe.architecture, recipe.encoder, recipe.in_channels, recipe.classes)
-    if recipe.encoder_weights is None:
+    if recipe.encoder_weights is None or resuming:
         return network, "random"
     return network, load_encoder_weights(network, recipe.encoder, paths.encoder_weights)  # type: ignore[arg-type]
 
 
 def _stop_early(history: list[dict[str, Any]], patience: int) -> None:
-    scores = [(e["validation_dice"], e["epoch"]) for e in history if "validation_dice" in e]
-    if patience and scores and history[-1]["epoch"] - max(scores)[1] >= patience:
+    """Raise EarlyStop when the best validation Dice is `patience` epochs old."""
+    scores = [(e["validation_dice"], -e["epoch"]) for e in history if "validation_dice" in e]
+    if patience and scores and history[-1]["epoch"] + max(scores)[1] >= patience:
         raise EarlyStop

@@ -1,16 +1,17 @@
 """Slices ready to train on: decoded once into a memory-mapped cache, scaled once, drawn by tumour each epoch."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset as TorchDataset
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.base import Dataset
+from shared.imaging.datasets.base import Dataset, SliceFile
 from shared.imaging.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from trainer.training.augment import Augment
 
@@ -33,29 +34,49 @@ class Slices:
         return np.flatnonzero(np.isin(self.patients, list(patients)))
 
 
-def prepare(dataset: Dataset, preprocessing: Preprocessing, cache: Path) -> Slices:
-    """Decode, scale and letterbox every slice once into `cache`; a cache made for the same slices is used again."""
+def prepare(
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    cache: Path,
+    on_slice: Callable[[int], None] = lambda done: None,
+) -> Slices:
+    """Decode, scale and letterbox every slice once into `cache`; a cache made for the same slices is used again.
+
+    Another process may do the same at the same time: files are made aside and moved into place.
+    """
     items = dataset.slices()
-    size = preprocessing.image_size
     key = json.dumps([repr(preprocessing), [f"{i.patient}/{i.image.name}" for i in items]])
     stamp, image_file, mask_file = cache / "slices.json", cache / "images.npy", cache / "masks.npy"
     if not (stamp.is_file() and stamp.read_text() == key):
         cache.mkdir(parents=True, exist_ok=True)
-        images = np.lib.format.open_memmap(
-            image_file, "w+", np.uint8, (len(items), size, size, dataset.channels)
-        )
-        masks = np.lib.format.open_memmap(mask_file, "w+", np.bool_, (len(items), size, size))
-        for n, item in enumerate(items):
-            pixels_HWC, mask_HW = dataset.read(item)
-            image = preprocessing.letterbox(preprocessing.scale(pixels_HWC))
-            images[n] = np.rint(image * 255)
-            masks[n] = (
-                preprocessing.letterbox(np.repeat(mask_HW[..., None], 3, 2).astype(np.float32))[..., 0] >= 0.5
-            )
-        images.flush()
-        masks.flush()
-        stamp.write_text(key)
+        with TemporaryDirectory(dir=cache) as folder:
+            aside = Path(folder)
+            _decode(dataset, items, preprocessing, aside, on_slice)
+            (aside / stamp.name).write_text(key)
+            for file in (image_file, mask_file, stamp):
+                (aside / file.name).replace(file)
     return Slices(np.load(image_file, "r"), np.load(mask_file, "r"), tuple(item.patient for item in items))
+
+
+def _decode(
+    dataset: Dataset,
+    items: Sequence[SliceFile],
+    preprocessing: Preprocessing,
+    folder: Path,
+    on_slice: Callable[[int], None],
+) -> None:
+    size = preprocessing.image_size
+    shape = (len(items), size, size)
+    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (*shape, dataset.channels))
+    masks = np.lib.format.open_memmap(folder / "masks.npy", "w+", np.bool_, shape)
+    for n, item in enumerate(items):
+        pixels_HWC, mask_HW = dataset.read(item)
+        images[n] = np.rint(preprocessing.letterbox(preprocessing.scale(pixels_HWC)) * 255)
+        mask_HWC = np.repeat(mask_HW[..., None], 3, 2).astype(np.float32)
+        masks[n] = preprocessing.letterbox(mask_HWC)[..., 0] >= 0.5
+        on_slice(n + 1)
+    images.flush()
+    masks.flush()
 
 
 def standardise(image_CHW: torch.Tensor) -> torch.Tensor:
@@ -65,16 +86,19 @@ def standardise(image_CHW: torch.Tensor) -> torch.Tensor:
 
 
 class TrainingSlices(TorchDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Augmented slices of one epoch; a slice's changes depend on seed, epoch and place alone."""
+    """Augmented slices of one epoch, from the place `first` on; changes depend on seed, epoch and place alone."""
 
-    def __init__(self, slices: Slices, order: Sequence[int], augment: Augment, seed: int) -> None:
-        self.slices, self.order, self.augment, self.seed = slices, order, augment, seed
+    def __init__(
+        self, slices: Slices, order: Sequence[int], augment: Augment, seed: int, first: int = 0
+    ) -> None:
+        self.slices, self.order, self.augment, self.seed, self.first = slices, order, augment, seed, first
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self.order) - self.first
 
     def __getitem__(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Standardised image (3, H, W) and mask (1, H, W), both float32."""
+        place += self.first
         n = self.order[place]
         image = torch.from_numpy(self.slices.images_NHWC[n].transpose(2, 0, 1) / np.float32(255))
         mask = torch.from_numpy(self.slices.masks_NHW[n][None].copy())

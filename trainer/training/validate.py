@@ -1,14 +1,37 @@
 """What the averaged network finds on the slices of some patients, and how well that agrees with the experts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from shared import catalog
 from shared.ml.models.network import SegmentationNetwork
 from shared.ml.predict import Predictor
+from shared.recipe import Recipe
 from trainer.training.metrics import dice
 from trainer.training.slices import Slices, standardise
+
+SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A slice as a person looks at it: image_HWC uint8, the expert's mask and the network's, bool (H, W)."""
+
+    image_HWC: np.ndarray
+    truth_HW: np.ndarray
+    found_HW: np.ndarray
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Loss over the slices, volume Dice by patient (threshold 0.5, no flips, no clean-up), some slices to look at."""
+
+    loss: float
+    dice: dict[str, float]
+    samples: list[Sample]
 
 
 @torch.inference_mode()
@@ -30,17 +53,36 @@ def predict(
         yield probability.float().cpu().numpy(), features.float().cpu().numpy()
 
 
-def volume_dice(
+def validate(
     network: SegmentationNetwork,
     slices: Slices,
-    patients: Sequence[str],
+    indices: np.ndarray,
+    recipe: Recipe,
     device: torch.device,
-    threshold: float = 0.5,
-) -> dict[str, float]:
-    """Dice of each patient's whole volume, without flips or clean-up."""
-    predictor, scores = Predictor(network), {}
-    for patient in patients:
-        indices = slices.of([patient])
-        found = [probability >= threshold for probability, _ in predict(predictor, slices, indices, device)]
-        scores[patient] = dice(np.concatenate(found), slices.masks_NHW[indices])
-    return scores
+    on_slice: Callable[[int], None] = lambda done: None,
+) -> Validated:
+    """The network on the validation patients' slices."""
+    loss_function = catalog.load(catalog.LOSSES, recipe.loss, "loss")(**recipe.loss_options)
+    found_NHW = np.empty((len(indices), *slices.masks_NHW.shape[1:]), bool)
+    done, losses = 0, []
+    for probability_BHW, _ in predict(Predictor(network), slices, indices, device):
+        part = slice(done, done + len(probability_BHW))
+        truth_BHW = slices.masks_NHW[indices[part]]
+        logits = torch.logit(torch.from_numpy(probability_BHW), eps=1e-6)[:, None]
+        losses.append(float(loss_function(logits, torch.from_numpy(truth_BHW)[:, None])) * len(truth_BHW))
+        found_NHW[part] = probability_BHW >= 0.5
+        done = part.stop
+        on_slice(done)
+    truth_NHW = slices.masks_NHW[indices]
+    patients = np.array(slices.patients)[indices]
+    scores = {str(p): dice(found_NHW[patients == p], truth_NHW[patients == p]) for p in np.unique(patients)}
+    return Validated(sum(losses) / done, scores, _samples(slices, indices, found_NHW, truth_NHW))
+
+
+def _samples(
+    slices: Slices, indices: np.ndarray, found_NHW: np.ndarray, truth_NHW: np.ndarray
+) -> list[Sample]:
+    """The same slices each time: spread over those with tumour."""
+    shown = np.flatnonzero(truth_NHW.any(axis=(1, 2)))
+    shown = shown[np.unique(np.linspace(0, len(shown) - 1, SAMPLES).astype(int))] if len(shown) else shown
+    return [Sample(slices.images_NHWC[indices[n]], truth_NHW[n], found_NHW[n]) for n in shown]

@@ -89,6 +89,17 @@ def test_the_least_recently_used_model_is_dropped(models):
     assert models.ids() == ["a", "c"]
 
 
+def test_pinned_models_stay_beside_one_other_whatever_the_limit(models):
+    for model_id in ("a", "b"):
+        models.warm_up(model_id)
+    models.pin(["a", "b", "c"])
+    for model_id in ("c", "d", "e"):
+        models.warm_up(model_id)
+    assert models.ids() == ["a", "b", "c", "e"]
+    models.pin(["c"])
+    assert models.ids() == ["c", "e"]
+
+
 def test_a_broken_model_says_why_to_those_who_ask_for_it(models, shelf):
     shelf.broken = {"bad": ModelUnusable("the weights are not those of the card")}
     with pytest.raises(ModelUnusable, match="not those of the card"):

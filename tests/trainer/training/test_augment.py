@@ -2,8 +2,8 @@
 
 import torch
 
+from shared.recipe import Augmentation
 from trainer.training.augment import Augment
-from trainer.training.config import Augmentation
 
 
 def disc():

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from shared.ml.checkpoint import load_model, load_tensors
+from shared.recipe import recipe_from
 from shared.storage.cards import ModelCard
 from tests.fakes.study import make_study
 from trainer.training import run as run_module
 from trainer.training.__main__ import main
-from trainer.training.config import recipe_from
 from trainer.training.finish import finish
+from trainer.training.progress import Terminal
 from trainer.training.run import Paths, run_training
 
 CPU = torch.device("cpu")
@@ -28,12 +29,12 @@ def tiny(**changes):
         "name": "tiny",
         "encoder": "resnet18",
         "encoder_weights": None,
-        "preprocessing": {"image_size": 64},
+        "image_size": 64,
         "batch_size": 4,
         "epochs": 2,
         "split_fractions": [0.5, 0.25, 0.25],
         "test_time_augmentation": ["horizontal"],
-        "augmentation": {"crop": 0},
+        "augmentations": {"crop": 0},
         "ema_decay": 0.5,
         "validate_every": 1,
     }
@@ -49,14 +50,14 @@ def same(a, b):
 
 
 def test_the_same_seed_gives_the_same_losses_and_weights_to_the_bit(study, tmp_path):
-    first = run_training(tiny(), Paths(study, tmp_path / "a"), CPU)
-    again = run_training(tiny(), Paths(study, tmp_path / "b"), CPU)
+    first = run_training(tiny(), Paths(study, tmp_path / "a"), CPU, Terminal(1))
+    again = run_training(tiny(), Paths(study, tmp_path / "b"), CPU, Terminal(1))
     assert [e["train_loss"] for e in first.history] == [e["train_loss"] for e in again.history]
     assert same(weights(first.network), weights(again.network))
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_weights(study, tmp_path, monkeypatch):
-    whole = run_training(tiny(epochs=3), Paths(study, tmp_path / "whole"), CPU)
+    whole = run_training(tiny(epochs=3), Paths(study, tmp_path / "whole"), CPU, Terminal(1))
     save = run_module.checkpoint.save
 
     def save_then_die(path, state, *rest):
@@ -66,24 +67,24 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_weights(study, tmp
 
     monkeypatch.setattr(run_module.checkpoint, "save", save_then_die)
     with pytest.raises(KeyboardInterrupt):
-        run_training(tiny(epochs=3), Paths(study, tmp_path / "cut"), CPU)
+        run_training(tiny(epochs=3), Paths(study, tmp_path / "cut"), CPU, Terminal(1))
     monkeypatch.setattr(run_module.checkpoint, "save", save)
-    resumed = run_training(tiny(epochs=3), Paths(study, tmp_path / "cut"), CPU)
+    resumed = run_training(tiny(epochs=3), Paths(study, tmp_path / "cut"), CPU, Terminal(1))
     assert [e["epoch"] for e in resumed.history] == [1, 2, 3]
     assert same(weights(whole.network), weights(resumed.network))
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(study, tmp_path):
-    run_training(tiny(epochs=1), Paths(study, tmp_path), CPU)
+    run_training(tiny(epochs=1), Paths(study, tmp_path), CPU, Terminal(1))
     with pytest.raises(ValueError, match="another recipe"):
-        run_training(tiny(epochs=1, learning_rate=0.5), Paths(study, tmp_path), CPU)
+        run_training(tiny(epochs=1, learning_rate=0.5), Paths(study, tmp_path), CPU, Terminal(1))
 
 
 @pytest.mark.slow
 def test_a_run_learns_the_study_and_leaves_a_model_that_can_be_loaded(study, tmp_path):
     recipe = tiny(epochs=30, learning_rate=3e-3, validate_every=30)
     paths = Paths(study, tmp_path)
-    trained = run_training(recipe, paths, CPU)
+    trained = run_training(recipe, paths, CPU, Terminal(1))
     folder = finish(recipe, paths, trained, CPU)
     predictor, card = load_model(folder)
     assert card.metrics["volume_dice"]["as_uploaded"]["mean"] > 0.8
@@ -97,7 +98,7 @@ def test_a_run_learns_the_study_and_leaves_a_model_that_can_be_loaded(study, tmp
 
     everyone = tiny(epochs=1, name="tiny-final", split_fractions=[1.0, 0.0, 0.0])
     onward = Paths(study, tmp_path / "final", start_from=folder)
-    final = finish(everyone, onward, run_training(everyone, onward, CPU), CPU)
+    final = finish(everyone, onward, run_training(everyone, onward, CPU, Terminal(1)), CPU)
     inherited = ModelCard.load(final / "card.json")
     assert inherited.threshold == card.threshold
     assert inherited.metrics["weights_sha256"] == card.weights.sha256 != inherited.weights.sha256

@@ -1,0 +1,205 @@
+"""The loop that validates datasets: it ends each, keeps its lease, gives it back, and cleans up."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.contract.config import DatasetSettings
+from shared.contract.messages import ValidateDatasetMessage
+from shared.contract.names import DatasetStatus
+from shared.storage.database import Database, create_all
+from shared.storage.datasets import Datasets, DatasetView, NewDataset
+from shared.storage.files import FileStore, dataset_archive_path
+from tests.fakes import zips
+from tests.fakes.datasets import picture_files
+from trainer.intake import intake as module
+from trainer.intake.intake import Intake
+from trainer.intake.local import LocalDatasets
+from trainer.tasks.validate_dataset import validate_dataset
+
+LEASE_S = 0.6
+
+
+class Bench:
+    """A database, a store and as many workers as wanted."""
+
+    def __init__(self, root: Path) -> None:
+        self.database = Database(f"sqlite:///{root / 'test.sqlite3'}")
+        create_all(self.database)
+        self.rows = Datasets(self.database)
+        self.files = FileStore(root / "files")
+        self.local = LocalDatasets(self.files, root / "cache", DatasetSettings())
+
+    def intake(self, name: str = "w", lease_s: float = 10) -> Intake:
+        return Intake(self.rows, self.local, name, lease_s, poll_s=0.02)
+
+    def add(self, files: dict[str, bytes] | None = None, format: str = "auto", **options: str) -> str:
+        data = zips.archive(picture_files() if files is None else files)
+        digest = hashlib.sha256(data).hexdigest()
+        new = NewDataset("me", "n", format, options, "r", archive_bytes=len(data), archive_sha256=digest)
+        self.files.write(dataset_archive_path(new.id), data)
+        return self.rows.accept(new).id
+
+    def get(self, id: str) -> DatasetView:
+        return self.rows.get(id)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, threading.Event]:
+    """`examine` says that it has begun, and goes on when it may."""
+    events = {"begun": threading.Event(), "go": threading.Event()}
+    examine = module.examine
+
+    def slow(claim: Any, local: Any, on_progress: Any) -> Any:
+        events["begun"].set()
+        while not events["go"].wait(0.01):
+            on_progress(0, 1)
+        return examine(claim, local, on_progress)
+
+    monkeypatch.setattr(module, "examine", slow)
+    return events
+
+
+def test_a_good_dataset_becomes_ready(bench: Bench) -> None:
+    id = bench.add()
+    assert bench.intake().run_once() and not bench.intake().run_once()
+    dataset = bench.get(id)
+    assert (dataset.status, dataset.format) == (DatasetStatus.READY, "image_mask")
+    assert dataset.report is not None and dataset.report["slices"] == 12
+    assert [finding["code"] for finding in dataset.findings] == ["few_patients"]
+
+
+@pytest.mark.parametrize(
+    ("files", "format", "code"),
+    [
+        ({"a.txt": b""}, "auto", "dataset_invalid"),
+        (picture_files() | {"P0/1.png": b""}, "auto", "dataset_invalid"),
+        (picture_files(), "lgg", "dataset_invalid"),
+        ({"a.png": zips.archive({"b": b""})}, "auto", "unsafe_archive"),
+    ],
+)
+def test_a_bad_dataset_fails_with_its_code_and_leaves_no_copy(
+    files: dict[str, bytes], format: str, code: str, bench: Bench
+) -> None:
+    id = bench.add(files, format)
+    bench.intake().run_once()
+    dataset = bench.get(id)
+    assert dataset.status == DatasetStatus.FAILED and dataset.error is not None
+    assert dataset.error["code"] == code and dataset.error["message"]
+    assert bench.local.ids() == []
+
+
+def test_a_lost_archive_fails(bench: Bench) -> None:
+    id = bench.add()
+    bench.files.delete_tree("datasets")
+    bench.intake().run_once()
+    assert (bench.get(id).error or {})["code"] == "dataset_gone"
+
+
+def test_options_reach_the_reader(bench: Bench) -> None:
+    id = bench.add(patient_pattern=r"/(\d)")
+    bench.intake().run_once()
+    report = bench.get(id).report
+    assert report is not None and (report["patients"], report["patients_from"]) == (3, "pattern")
+
+
+def test_the_lease_is_kept_as_long_as_it_takes(bench: Bench, held: dict[str, threading.Event]) -> None:
+    id = bench.add()
+    thread = threading.Thread(target=bench.intake(lease_s=LEASE_S).run_once)
+    thread.start()
+    assert held["begun"].wait(5)
+    assert not threading.Event().wait(LEASE_S * 2) and bench.rows.claim_next("thief", LEASE_S) is None
+    held["go"].set()
+    thread.join(10)
+    assert bench.get(id).status == DatasetStatus.READY
+
+
+def test_a_deleted_dataset_is_dropped(bench: Bench, held: dict[str, threading.Event]) -> None:
+    id = bench.add()
+    thread = threading.Thread(target=bench.intake(lease_s=LEASE_S).run_once)
+    thread.start()
+    assert held["begun"].wait(5)
+    bench.rows.delete(id)
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_worker_that_stops_gives_it_back_without_a_lost_attempt(
+    bench: Bench, held: dict[str, threading.Event]
+) -> None:
+    id = bench.add()
+    intake = bench.intake()
+    intake.start()
+    assert held["begun"].wait(5)
+    intake.stop()
+    held["go"].set()
+    claim = bench.rows.claim_next("next", 10)
+    assert claim is not None and (claim.id, claim.attempts) == (id, 1)
+
+
+def test_the_loop_finds_work_by_itself_and_when_woken(bench: Bench) -> None:
+    intake = bench.intake()
+    intake.start()
+    try:
+        first = bench.add()
+        intake.wake()
+        second = bench.add()
+        for _ in range(500):
+            if {bench.get(first).status, bench.get(second).status} == {DatasetStatus.READY}:
+                break
+            threading.Event().wait(0.02)
+        else:
+            pytest.fail("not validated within 10 seconds")
+    finally:
+        intake.stop()
+
+
+def test_what_breaks_unexpectedly_is_tried_again_and_then_given_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise OSError("the store is away")
+
+    monkeypatch.setattr(module, "examine", broken)
+    id = bench.add()
+    for _ in range(3):
+        with pytest.raises(OSError, match="away"):
+            bench.intake(lease_s=0.05).run_once()
+        threading.Event().wait(0.08)
+    assert not bench.intake().run_once() and bench.get(id).status == DatasetStatus.VALIDATING
+    bench.intake().clean()
+    assert (bench.get(id).error or {})["code"] == "attempts_exhausted"
+
+
+def test_cleaning_removes_what_was_deleted_here_and_in_the_store(bench: Bench) -> None:
+    kept, deleted, elsewhere = bench.add(), bench.add(), bench.add()
+    while bench.intake().run_once():
+        pass
+    assert sorted(bench.local.ids()) == sorted([kept, deleted, elsewhere])
+    bench.rows.delete(deleted)
+    bench.rows.delete(elsewhere)
+    bench.rows.files_removed([elsewhere])  # the API did its part
+    bench.intake().clean()
+    assert bench.local.ids() == [kept] and not bench.rows.to_clean()
+    assert bench.files.exists(dataset_archive_path(kept)) and not bench.files.exists(
+        dataset_archive_path(deleted)
+    )
+
+
+def test_a_message_only_wakes(bench: Bench) -> None:
+    woken = []
+    runtime = type("Runtime", (), {"wake": lambda self: woken.append(1)})()
+    task: Any = type("Task", (), {"app": type("App", (), {"runtime": runtime})()})()
+    validate_dataset(task, **ValidateDatasetMessage("d1", "r1").to_json())
+    assert woken == [1]

@@ -1,0 +1,272 @@
+"""A run to each of its ends; what the process says is kept, and nothing is kept of one that is another's by now."""
+
+import errno
+import time
+
+import pytest
+
+from shared.contract.errors import DatasetGone
+from shared.contract.names import EventKind, RunStatus
+from shared.storage.database import Database, create_all
+from shared.storage.dataset_views import NewDataset
+from shared.storage.datasets import Datasets
+from shared.storage.files import FileStore
+from shared.storage.models import Models
+from shared.storage.run_views import NewRun
+from shared.storage.training_runs import TrainingRuns
+from tests.fakes.cards import card
+from tests.fakes.trainee import COMMAND
+from trainer.runs.order import Order
+from trainer.runs.process import TrainingProcess
+from trainer.runs.supervisor import RunSettings, Supervisor
+
+ENTRY = {"epoch": 1, "train_loss": 0.5, "learning_rate": 0.1, "seconds": 1.0}
+
+
+class Bench:
+    """A supervisor with a real database, store and process; what the process does is a script."""
+
+    def __init__(self, tmp_path):
+        self.tmp_path = tmp_path
+        self.database = Database(f"sqlite:///{tmp_path}/db.sqlite3")
+        create_all(self.database)
+        self.runs = TrainingRuns(self.database, max_fruitless=3)
+        self.datasets, self.models = Datasets(self.database), Models(self.database)
+        self.files = FileStore(tmp_path / "files")
+        self.script, self.orders, self.stop = [], [], False
+        self.error = None
+        new = NewDataset(
+            owner="me", name="d", format="lgg", options={"mask_suffix": "_m"}, request_id="r", folder="d",
+            archive_bytes=None, archive_sha256=None,
+        )  # fmt: skip
+        self.dataset = self.datasets.accept(new)
+        claim = self.datasets.claim_next("w", 10)
+        self.datasets.ready(claim, format="lgg", report={}, findings=[])
+        run = NewRun("me", "My Net!", self.dataset.id, None, {"epochs": 2}, "req-1")
+        self.run_id = self.runs.accept(run).id
+        settings = RunSettings(tmp_path / "work", "cpu", 3, 5, 7.0, None, 10.0)
+        self.supervisor = Supervisor(
+            self.runs, self.datasets, self, self.files, settings, lambda: self.stop, self.start
+        )
+
+    def folder(self, dataset, on_progress):
+        if self.error:
+            raise self.error
+        return self.tmp_path
+
+    def start(self, order, log):
+        self.orders.append(order)
+        return TrainingProcess(
+            Order(**{**_fields(order), "specification": {"script": self.script}}), log, COMMAND
+        )
+
+    def do(self, *script):
+        """One claim, one attempt."""
+        self.script = script
+        self.supervisor.run(self.runs.claim_next("w", 10))
+        return self.view()
+
+    def view(self):
+        return self.runs.get(self.run_id)
+
+    def left_over(self):
+        return [path for path in (self.tmp_path / "work").rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def bench(tmp_path):
+    made = Bench(tmp_path)
+    yield made
+    made.database.close()
+
+
+def _fields(order):
+    return {name: getattr(order, name) for name in Order.__dataclass_fields__}
+
+
+def model(bench):
+    """A finished model's folder, as the process leaves it."""
+    folder = bench.tmp_path / "made" / "model"
+    folder.mkdir(parents=True)
+    card("my-net-" + bench.run_id[:8]).dump(folder / "card.json")
+    (folder / "weights.safetensors").write_bytes(b"weights")
+    return ["send", {"event": "finished", "folder": str(folder)}]
+
+
+def checkpoint(bench, step, size=10):
+    path = bench.tmp_path / f"checkpoint-{step}.safetensors"
+    path.write_bytes(b"c" * size)
+    return ["send", {"event": "checkpoint", "path": str(path), "epoch": 1, "step": step}]
+
+
+def test_a_run_that_succeeds_is_a_model(bench):
+    view = bench.do(["send", {"event": "epoch", "entry": ENTRY}], checkpoint(bench, 4), model(bench))
+    assert (view.status, view.error, view.epochs) == (RunStatus.SUCCEEDED, None, [ENTRY])
+    stored = bench.models.get(view.model_id)
+    assert bench.files.read(f"{stored.location}/weights.safetensors") == b"weights"
+    assert not bench.files.exists(f"training-runs/{bench.run_id}/checkpoints")
+    assert bench.left_over() == []
+
+
+def test_the_order_has_all_that_was_asked_for(bench):
+    bench.do()
+    order = bench.orders[0]
+    assert (order.model_id, order.threads, order.nice) == (f"my-net-{bench.run_id[:8]}", 3, 5)
+    assert (order.data, order.options) == (str(bench.tmp_path), {"mask_suffix": "_m"})
+    assert order.resume_from is None
+
+
+def test_the_name_it_gave_the_failure_is_kept(bench):
+    view = bench.do(["send", {"event": "failed", "code": "loss_not_finite", "message": "nan at step 3"}])
+    assert (view.status, view.error) == (
+        RunStatus.FAILED,
+        {"code": "loss_not_finite", "message": "nan at step 3"},
+    )
+    assert bench.left_over() == []
+
+
+def test_a_code_that_is_not_known_is_a_failed_training(bench):
+    view = bench.do(["send", {"event": "failed", "code": "os", "message": "?"}])
+    assert view.error == {"code": "training_failed", "message": "?"}
+
+
+def test_one_that_dies_is_started_again_from_its_checkpoint(bench):
+    view = bench.do(checkpoint(bench, 4), ["exit", 1])
+    assert (view.status, view.attempts) == (RunStatus.QUEUED, 1)
+    view = bench.do(["exit", 1])
+    assert bench.orders[1].resume_from.endswith("/checkpoints/1-4.safetensors")
+    assert "died (exit status 1)" in bench.files.read(f"training-runs/{bench.run_id}/log.txt").decode()
+    assert view.status == RunStatus.QUEUED
+
+
+def test_one_that_always_dies_is_given_up_with_the_reason(bench):
+    for _ in range(3):
+        bench.do(["exit", 1])
+    assert bench.runs.claim_next("w", 10) is None
+    bench.runs.reap()
+    assert bench.view().error["code"] == "attempts_exhausted"
+    assert "3 times" in bench.view().error["message"]
+
+
+def test_a_new_checkpoint_makes_the_attempt_count_for_something(bench):
+    for step in range(1, 6):
+        assert bench.do(checkpoint(bench, step), ["exit", 1]).status == RunStatus.QUEUED
+
+
+def test_only_the_newest_checkpoint_is_kept(bench):
+    view = bench.do(checkpoint(bench, 4), checkpoint(bench, 8, size=20), ["exit", 1])
+    folder = bench.tmp_path / "files" / "training-runs" / bench.run_id / "checkpoints"
+    assert [file.name for file in folder.iterdir()] == ["1-8.safetensors"]
+    assert view.checkpoint == {
+        "path": f"training-runs/{bench.run_id}/checkpoints/1-8.safetensors", "epoch": 1, "step": 8, "bytes": 20,
+    }  # fmt: skip
+
+
+def test_epochs_that_it_could_not_tell_before_it_died_are_told_by_the_next(bench):
+    bench.do(["exit", 1])
+    view = bench.do(["send", {"event": "resumed", "history": [ENTRY]}], ["exit", 1])
+    assert view.epochs == [ENTRY]
+    bench.do(["send", {"event": "resumed", "history": [ENTRY]}], ["exit", 1])
+    told = [event for event in bench.runs.events(bench.run_id) if event.kind == EventKind.EPOCH]
+    assert len(told) == 1
+
+
+def test_pictures_and_log_are_for_the_api_to_read(bench):
+    (bench.tmp_path / "curves.png").write_bytes(b"png")
+    bench.do(["send", {"event": "picture", "name": "curves", "path": str(bench.tmp_path / "curves.png")}],
+             ["log", "hello"])  # fmt: skip
+    assert bench.files.read(f"training-runs/{bench.run_id}/curves.png") == b"png"
+    assert "hello" in bench.files.read(f"training-runs/{bench.run_id}/log.txt").decode()
+
+
+def cancel_when_started(bench):
+    start = bench.supervisor._start
+
+    def begin(order, log):
+        process = start(order, log)
+        bench.runs.cancel(bench.run_id)
+        return process
+
+    bench.supervisor._start = begin
+
+
+@pytest.mark.parametrize("script", [[["listen"]], [["sleep", 60]], [["deaf"], ["sleep", 60]]])
+def test_a_cancelled_run_is_gone_within_five_seconds(bench, script):
+    cancel_when_started(bench)
+    begun = time.monotonic()
+    assert bench.do(*script).status == RunStatus.CANCELLED
+    assert time.monotonic() - begun < 5
+    assert bench.left_over() == []
+
+
+def test_a_run_that_ended_while_it_was_cancelled_leaves_no_model(bench):
+    cancel_when_started(bench)
+    view = bench.do(model(bench), ["sleep", 60])
+    assert (view.status, view.model_id) == (RunStatus.CANCELLED, None)
+    assert bench.models.list().items == []
+    assert not bench.files.exists("models")
+
+
+def test_cancelled_while_the_dataset_is_fetched(bench):
+    def slow(dataset, on_progress):
+        bench.runs.cancel(bench.run_id)
+        for n in range(600):
+            on_progress(n, 600)
+            time.sleep(0.1)
+
+    bench.folder = slow
+    begun = time.monotonic()
+    assert bench.do().status == RunStatus.CANCELLED
+    assert time.monotonic() - begun < 5 and bench.orders == []
+
+
+def test_a_worker_that_stops_leaves_the_run_to_another_at_no_cost(bench):
+    start = bench.supervisor._start
+
+    def begin(order, log):
+        bench.stop = True
+        return start(order, log)
+
+    bench.supervisor._start = begin
+    view = bench.do(["listen"])
+    assert (view.status, view.attempts) == (RunStatus.QUEUED, 0)
+
+
+def test_a_run_that_another_worker_has_taken_over_is_let_go(bench):
+    claim = bench.runs.claim_next("w", -1)  # its lease has run out already
+    bench.script = [["sleep", 2], ["send", {"event": "epoch", "entry": ENTRY}], checkpoint(bench, 9)]
+    taken = bench.runs.claim_next("another", 30)
+    bench.supervisor.run(claim)
+    view = bench.view()
+    assert (view.status, view.epochs, view.checkpoint) == (RunStatus.RUNNING, [], None)
+    assert bench.runs.renew(taken, 30) == RunStatus.RUNNING
+    assert not bench.files.exists(f"training-runs/{bench.run_id}/checkpoints/1-9.safetensors")
+
+
+def test_a_dataset_that_is_gone(bench):
+    bench.datasets.delete(bench.dataset.id)
+    assert bench.do().error["code"] == "dataset_gone"
+
+
+def test_a_folder_that_is_gone(bench):
+    bench.error = DatasetGone("The folder d is not there any more.")
+    assert bench.do().error == {"code": "dataset_gone", "message": "The folder d is not there any more."}
+
+
+def test_a_full_disk_is_named_and_the_next_run_goes_on(bench, monkeypatch):
+    def full(path, local):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(bench.files, "put", full)
+    view = bench.do(checkpoint(bench, 4), ["sleep", 60])
+    assert (view.status, view.error["code"]) == (RunStatus.FAILED, "disk_full")
+    monkeypatch.undo()
+    bench.runs.resume(bench.run_id)
+    assert bench.do(model(bench)).status == RunStatus.SUCCEEDED
+
+
+def test_progress_is_kept(bench):
+    progress = {"stage": "training", "epoch": 1, "epochs": 2, "step": 3, "steps": 8, "eta_s": 1.5}
+    assert bench.do(["send", {"event": "progress", "progress": progress}]).progress in ({}, progress)
+    told = bench.do(["send", {"event": "progress", "progress": progress}], model(bench))
+    assert told.progress == progress

@@ -1,0 +1,38 @@
+"""What a training process is told to do: the first line that it reads."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Plain values and paths of this host. `threads` 0: as many as there are cores."""
+
+    specification: dict[str, Any]  # of a shared.recipe.Recipe
+    model_id: str
+    data: str
+    options: dict[str, Any]  # of the dataset's reader
+    out: str
+    cache: str
+    resume_from: str | None
+    encoder_weights: str | None
+    device: str
+    threads: int
+    nice: int
+    checkpoint_s: float
+
+    def to_line(self) -> str:
+        """JSON, one line."""
+        return json.dumps(asdict(self)) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> Self:
+        """Of `to_line`."""
+        return cls(**json.loads(line))
+
+
+def path_or_none(text: str | None) -> Path | None:
+    """For the optional paths of an order."""
+    return Path(text) if text is not None else None

@@ -1,0 +1,99 @@
+"""A training process as the worker holds it: started, listened to, asked to end, killed; never left behind."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from trainer.runs.order import Order
+
+COMMAND = (sys.executable, "-m", "trainer.training.child")
+# From the flag to SIGTERM, and from there to SIGKILL: a cancelled run is gone within a few seconds.
+GRACE_S = 1.0
+ROOT = Path(__file__).resolve().parents[2]
+_END = {"event": "end"}
+
+
+class TrainingProcess:
+    """A child in a process group of its own, with its feeding processes; it dies when its standard input ends."""
+
+    def __init__(self, order: Order, log: Path, command: Sequence[str] = COMMAND) -> None:
+        with log.open("ab") as stderr:
+            self._popen = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                cwd=ROOT,
+                process_group=0,  # not a session: the kernel would share the cores by session, whatever the nice value
+                text=True,
+                encoding="utf-8",
+            )
+        self.pid = self._popen.pid
+        self._events: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._told_at: float | None = None
+        self._say(order.to_line())
+        self._reader = threading.Thread(target=self._read, name="training-events", daemon=True)
+        self._reader.start()
+
+    def next(self, timeout_s: float) -> dict[str, Any] | None:
+        """The next event; None if there is none in time; {"event": "end"} after the last."""
+        with suppress(queue.Empty):
+            return self._events.get(timeout=timeout_s)
+        return None
+
+    def tell(self, command: str, grace_s: float = GRACE_S) -> None:
+        """`cancel` or `stop`: asked first, then SIGTERM, then SIGKILL. Called again and again until it has ended."""
+        now = time.monotonic()
+        if self._told_at is None:
+            self._told_at = now
+            self._say(command + "\n")
+        elif now - self._told_at > grace_s + GRACE_S:
+            self._signal(signal.SIGKILL)
+        elif now - self._told_at > grace_s:
+            self._signal(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """It and all that it started are gone; the exit status (negative: the signal)."""
+        if self._popen.poll() is None:
+            self._signal(signal.SIGKILL)
+        status = self._popen.wait()
+        self._signal(signal.SIGKILL)  # feeding processes that outlived it
+        self._reader.join(5)
+        for pipe in (self._popen.stdin, self._popen.stdout):
+            with suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+        return status
+
+    def wait(self, timeout_s: float) -> int:
+        """Its exit status once it has said all; killed if it takes longer."""
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(timeout_s)
+        return self.kill()
+
+    def _say(self, line: str) -> None:
+        assert self._popen.stdin is not None
+        with suppress(OSError, ValueError):  # gone already
+            self._popen.stdin.write(line)
+            self._popen.stdin.flush()
+
+    def _signal(self, sig: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, sig)
+
+    def _read(self) -> None:
+        assert self._popen.stdout is not None
+        with suppress(OSError, ValueError):
+            for line in self._popen.stdout:
+                with suppress(json.JSONDecodeError):  # cut off by a kill
+                    self._events.put(json.loads(line))
+        self._events.put(_END)

@@ -1,0 +1,60 @@
+"""The training side of a worker process: looks through datasets, and does runs one after the other."""
+
+from shared.storage.database import Database
+from shared.storage.datasets import Datasets
+from shared.storage.files import FileStore
+from shared.storage.training_runs import TrainingRuns
+from trainer.intake.intake import Intake
+from trainer.intake.local import LocalDatasets
+from trainer.periodic import Periodic
+from trainer.runs.supervisor import RunSettings, Supervisor
+from trainer.runs.worker import TrainingWorker
+from trainer.settings import WorkerSettings
+
+CLEAN_S = 10.0
+
+
+class Training:
+    """What a worker of the queue `training` does beside showing life."""
+
+    def __init__(
+        self, settings: WorkerSettings, worker_id: str, database: Database, files: FileStore
+    ) -> None:
+        store = settings.store
+        runs, datasets = TrainingRuns(database), Datasets(database, max_attempts=store.max_attempts)
+        folders = LocalDatasets(files, settings.cache_dir, settings.datasets)
+        run_settings = RunSettings(
+            work_dir=settings.work_dir / worker_id,
+            device=settings.device,
+            threads=settings.training_threads,
+            nice=settings.training_nice,
+            checkpoint_s=settings.checkpoint_s,
+            encoder_weights=settings.encoder_weights,
+            lease_s=store.lease_s,
+        )
+        self._drain_s = settings.drain_s
+        self._intake = Intake(datasets, folders, worker_id, store.lease_s)
+        self._cleaning = Periodic("datasets", self._intake.clean, CLEAN_S, jitter=0.25)
+        self._worker = TrainingWorker(
+            runs,
+            Supervisor(runs, datasets, folders, files, run_settings, lambda: self._worker.stopping),
+            worker_id,
+            store.lease_s,
+        )
+
+    def start(self) -> None:
+        """Look for work."""
+        self._cleaning.start()
+        self._intake.start()
+        self._worker.start()
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._intake.wake()
+        self._worker.wake()
+
+    def stop(self) -> None:
+        """What is under way is left to another worker."""
+        self._cleaning.stop()
+        self._worker.stop(self._drain_s)
+        self._intake.stop()

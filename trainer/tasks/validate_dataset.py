@@ -1,0 +1,14 @@
+"""The task `training.validate_dataset`."""
+
+from typing import Any
+
+import structlog
+
+from shared.contract.messages import ValidateDatasetMessage
+
+
+def validate_dataset(task: Any, **fields: str) -> None:
+    """Only a hint: the worker looks into the database for what is due, and now rather than within a second."""
+    message = ValidateDatasetMessage.from_json(fields)
+    structlog.contextvars.bind_contextvars(request_id=message.request_id, dataset_id=message.job_id)
+    task.app.runtime.wake()
