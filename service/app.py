@@ -9,27 +9,58 @@ from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import auth, docs, errors, headers, hosts, login, logs, pages
-from service.api import health, models, renderings, segmentations, system
+from service.api import (
+    aliases,
+    catalog,
+    datasets,
+    health,
+    models,
+    renderings,
+    segmentations,
+    system,
+    training_files,
+    training_runs,
+)
+from service.archives import ModelArchives
 from service.body import BodyGuard
 from service.catalogue import Catalogue, Workforce
 from service.container import EXTENSION, Services
+from service.dataset_intake import DatasetIntake
 from service.forms import MAX_FIELD_BYTES, MAX_PARTS, StrictRequest
 from service.jobs import Jobs, RedisJobs
 from service.metrics import Metrics
+from service.presets import read_presets
+from service.previews import Previews
 from service.renderings import Renderings
 from service.segmenting import Segmenter
 from service.settings import ServiceSettings
+from service.streaming import Streams
+from service.training import Training
+from service.uploads import Uploads, uploads_folder
 from shared.imaging.picture import DecodeLimits
 from shared.storage.database import Database
+from shared.storage.datasets import Datasets
 from shared.storage.files import FileStore
 from shared.storage.idempotency import Idempotency
 from shared.storage.keys import Keys
 from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs
+from shared.storage.training_runs import TrainingRuns
 from shared.storage.workers import Workers
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
-BLUEPRINTS = (segmentations, renderings, models, health, system)
+BLUEPRINTS = (
+    segmentations,
+    renderings,
+    catalog,
+    datasets,
+    training_runs,
+    training_files,
+    models,
+    aliases,
+    health,
+    system,
+)
 
 
 class Application(Flask):
@@ -88,11 +119,13 @@ def _build(
     files = store or FileStore(stored.store_url)
     models, workers = Models(database), Workers(database)
     rows = SegmentationJobs(database, max_attempts=stored.max_attempts)
+    dataset_rows = Datasets(database, max_attempts=stored.max_attempts)
+    idempotency = Idempotency(database)
     catalogue = Catalogue(models)
     at_once = max(2, os.cpu_count() or 2)
     segmenter = Segmenter(
         segmentations=rows,
-        idempotency=Idempotency(database),
+        idempotency=idempotency,
         catalogue=catalogue,
         workforce=Workforce(workers, settings.worker_seen_s),
         files=files,
@@ -102,6 +135,15 @@ def _build(
         retention=timedelta(hours=stored.retention_hours),
         decoders=at_once,
     )
+    runs, presets = TrainingRuns(database), read_presets(settings.recipes_dir)
+    training = Training(
+        runs=runs,
+        datasets=dataset_rows,
+        idempotency=idempotency,
+        jobs=jobs,
+        presets=presets,
+        max_queued=settings.max_queued_runs,
+    )
     return Services(
         settings=settings,
         database=database,
@@ -109,10 +151,27 @@ def _build(
         jobs=jobs,
         keys=Keys(database),
         models=models,
+        archives=ModelArchives(
+            files, models, stored.models_dir, stored.data_dir / "uploads", settings.max_model_bytes
+        ),
         workers=workers,
         segmentations=rows,
+        datasets=dataset_rows,
+        dataset_intake=DatasetIntake(
+            datasets=dataset_rows,
+            idempotency=idempotency,
+            files=files,
+            jobs=jobs,
+            settings=settings.datasets,
+        ),
+        previews=Previews(files, settings.datasets.datasets_dir, at_once),
+        uploads=Uploads(uploads_folder(stored.data_dir)),
         catalogue=catalogue,
         segmenter=segmenter,
         renderings=Renderings(files, at_once),
+        runs=runs,
+        presets=presets,
+        training=training,
+        streams=Streams(runs, most=max(1, threads // 4), seconds=settings.sse_s),
         metrics=Metrics(),
     )

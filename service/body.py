@@ -1,6 +1,7 @@
 """Request bodies: a time limit on reading them, and an answer that reaches a client that is still sending."""
 
 import io
+import math
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,7 +10,10 @@ from werkzeug.exceptions import BadRequest, RequestTimeout
 from werkzeug.wsgi import ClosingIterator
 
 STALL_S = 30.0  # no byte for this long: the client is gone or holds a thread on purpose
-WHOLE_BODY_S = 120.0  # drip feeding: a byte every few seconds never stalls, but never ends either
+# Drip feeding: a byte every few seconds never stalls, but never ends either. A large file on a slow line (half a
+# megabit a second) gets the time that it needs.
+WHOLE_BODY_S = 120.0
+LEAST_BYTES_A_SECOND = 64_000
 DRAIN_S = 20.0
 DRAIN_BYTES = 1 << 30
 _STEP = 1 << 18
@@ -25,6 +29,7 @@ class TimedInput(io.RawIOBase):
         self._raw = raw
         self._socket = socket
         self._deadline = time.monotonic() + seconds
+        self._bytes_a_second: float = LEAST_BYTES_A_SECOND
         self.ended = False
 
     def readable(self) -> bool:
@@ -42,6 +47,7 @@ class TimedInput(io.RawIOBase):
         except Exception as error:  # gunicorn's parser errors have no common public base
             self.ended = True
             raise BadRequest("The body of the request broke off or is not framed as HTTP says.") from error
+        self._deadline += len(data) / self._bytes_a_second
         if not data and size != 0:
             self.ended = True
         elif time.monotonic() > self._deadline:
@@ -60,7 +66,7 @@ class TimedInput(io.RawIOBase):
         Closing a socket with unread bytes makes the kernel send a reset, which throws away the answer (a 413,
         say) that the client has not read yet (RFC 9112, 9.6).
         """
-        self._deadline = time.monotonic() + seconds
+        self._deadline, self._bytes_a_second = time.monotonic() + seconds, math.inf
         if self._socket is not None:
             self._socket.settimeout(min(seconds, 5.0))
         try:

@@ -4,17 +4,26 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from service.archives import ModelArchives
 from service.catalogue import Catalogue
+from service.dataset_intake import DatasetIntake
 from service.jobs import Jobs
 from service.metrics import Metrics
+from service.presets import Presets
+from service.previews import Previews
 from service.renderings import Renderings
 from service.segmenting import Segmenter
 from service.settings import ServiceSettings
+from service.streaming import Streams
+from service.training import Training
+from service.uploads import Uploads
 from shared.storage.database import Database
+from shared.storage.datasets import Datasets
 from shared.storage.files import FileStore
 from shared.storage.keys import Keys
 from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs
+from shared.storage.training_runs import TrainingRuns
 from shared.storage.workers import Workers
 
 EXTENSION = "services"
@@ -30,11 +39,20 @@ class Services:
     jobs: Jobs
     keys: Keys
     models: Models
+    archives: ModelArchives
     workers: Workers
     segmentations: SegmentationJobs
+    datasets: Datasets
+    dataset_intake: DatasetIntake
+    previews: Previews
+    uploads: Uploads
     catalogue: Catalogue
     segmenter: Segmenter
     renderings: Renderings
+    runs: TrainingRuns
+    presets: Presets
+    training: Training
+    streams: Streams
     metrics: Metrics
 
 

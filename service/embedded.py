@@ -1,6 +1,6 @@
 """`python -m service run`: the whole service on one machine, with nothing to install or start beside it.
 
-A private Redis (unless REDIS_URL names one), one inference worker and gunicorn, kept alive by supervisor and
+A private Redis (unless REDIS_URL names one), an inference worker, training workers and gunicorn, kept alive by supervisor and
 stopped together. Whatever ends is restarted; nothing outlives this process, not even when it is killed.
 """
 
@@ -65,7 +65,7 @@ def _run(env: Mapping[str, str], say: Say, stop: threading.Event, stack: ExitSta
     say(f"data       {data_dir}")
     prepare_database(settings, say)
     child_env = environment(env, settings, run_dir, port)
-    programs = embedded_programs(env, run_dir, say)
+    programs = embedded_programs(env, run_dir, settings.training_workers, say)
     log_dir = data_dir / "logs"
     log_dir.mkdir(exist_ok=True)
     (run_dir / "supervisord.conf").write_text(configuration(run_dir, log_dir, programs))
@@ -99,10 +99,16 @@ def environment(
     return {name: value for name, value in env.items() if name not in dropped} | chosen
 
 
-def embedded_programs(env: Mapping[str, str], run_dir: Path, say: Say) -> list[Program]:
-    """Redis unless REDIS_URL names one, the worker, the API: in the order in which they start."""
+def embedded_programs(
+    env: Mapping[str, str], run_dir: Path, training_workers: int, say: Say
+) -> list[Program]:
+    """Redis unless REDIS_URL names one, the workers, the API: in the order in which they start."""
     programs = [
         Program("worker", _ours(processes.worker_command(Queue.INFERENCE)), rank=20, settled_s=20),
+        *(
+            Program(f"training-{number}", _ours(processes.worker_command(Queue.TRAINING)), rank=20, settled_s=10)
+            for number in range(1, training_workers + 1)
+        ),
         Program("api", _ours(processes.api_command()), rank=30, settled_s=5, stop_s=28),
     ]
     if url := env.get("REDIS_URL", "").strip():

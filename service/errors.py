@@ -28,6 +28,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.ImageError: 422,
     errors.InvalidFields: 422,
     errors.UnknownModel: 422,
+    errors.DatasetError: 422,
     errors.TooManyRequests: 429,
     errors.TryAgain: 503,
 }
@@ -72,7 +73,9 @@ def problem_document(
 def problem(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """A problem document as an answer; 401 says how to sign in."""
     status = document["status"]
-    answer = Response(json.dumps(document, ensure_ascii=False), status=status, content_type=PROBLEM_JSON)
+    # Half a surrogate pair in a name of the client's making is no UTF-8; as an escape it is JSON.
+    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    answer = Response(body, status=status, content_type=PROBLEM_JSON)
     if status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="segmentation"'
     for name, value in (headers or {}).items():

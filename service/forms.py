@@ -1,13 +1,14 @@
 """Reading multipart forms: everything that can be wrong with a form itself, before its values are looked at."""
 
 import io
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from flask import Request
 from werkzeug.formparser import FormDataParser
 
+from service.uploads import Reception, Upload
 from shared.contract.errors import BadRequest, InvalidFields
 
 MAX_PARTS = 64
@@ -21,9 +22,14 @@ _REPLACED = "\N{REPLACEMENT CHARACTER}"  # what werkzeug puts for bytes that are
 class StrictRequest(Request):
     """A request whose multipart parser says what it could not read; werkzeug's own leaves the form empty."""
 
+    open_upload: Callable[[], Upload] | None = None
+
     def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
-        """Files stay in memory, which MAX_CONTENT_LENGTH bounds: no patient's picture in a temporary folder."""
-        return io.BytesIO()
+        """Files stay in memory, which MAX_CONTENT_LENGTH bounds: no patient's picture in a temporary folder.
+
+        Where the route takes large ones (`receive_large`), they go to disk.
+        """
+        return cast(IO[bytes], self.open_upload()) if self.open_upload else io.BytesIO()
 
     def make_form_data_parser(self) -> FormDataParser:
         return FormDataParser(
@@ -43,11 +49,18 @@ class Form:
     fields: dict[str, str]
     files: dict[str, bytes]
     problems: dict[str, list[str]] = field(default_factory=dict)
+    uploads: dict[str, Upload] = field(default_factory=dict)  # files that went to disk
 
     def refuse_problems(self) -> None:
         """Raise InvalidFields with all that was found wrong, if anything was."""
         if self.problems:
             raise InvalidFields("Some fields are wrong; `errors` names each.", errors=self.problems)
+
+
+def receive_large(request: Request, reception: Reception, most_bytes: int) -> None:
+    """Before the form is read: its files go to disk, and the request may have `most_bytes` (and a little more)."""
+    request.max_content_length = most_bytes + MAX_FIELD_BYTES
+    cast(StrictRequest, request).open_upload = reception.open
 
 
 def read_form(request: Request, *, fields: Collection[str], files: Collection[str]) -> Form:
@@ -71,18 +84,22 @@ def read_form(request: Request, *, fields: Collection[str], files: Collection[st
         if name not in fields and name not in files and len(problems) < MAX_NAMED:
             problems[_shown(name)] = [f"Not a field of this form, which has: {', '.join([*files, *fields])}."]
     values = {name: _text(text.getlist(name), name, problems) for name in fields if name in text}
-    contents = {}
+    contents: dict[str, bytes] = {}
+    uploads: dict[str, Upload] = {}
     for name in files:
         if name in text:
             problems.setdefault(name, []).append("Must be sent as a file: a part with a filename.")
         if name in binary:
             _once(len(binary.getlist(name)), name, problems)
-            stream = binary[name].stream
+            stream: Any = binary[name].stream
+            if isinstance(stream, Upload):
+                uploads[name] = stream
+                continue
             contents[name] = stream.getvalue() if isinstance(stream, io.BytesIO) else stream.read()
     for name in fields:
         if name in binary:
             problems.setdefault(name, []).append("Must be sent as text, not as a file.")
-    return Form(values, contents, problems)
+    return Form(values, contents, problems, uploads)
 
 
 def _text(values: list[str], name: str, problems: dict[str, list[str]]) -> str:

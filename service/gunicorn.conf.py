@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import gunicorn.util  # type: ignore[import-untyped]
 from service.linger import linger
 from service.settings import ServiceSettings
 from service.start import prepare, refuse_unsafe_addresses
+from service.uploads import Uploads, uploads_folder
 from service.wire import write_problem
 from shared.contract.config import ConfigError
 from shared.storage.database import Database
@@ -67,6 +69,7 @@ def on_starting(server: Any) -> None:
     _prepare_metrics()
     try:
         refuse_unsafe_addresses(_settings, [address[0] for address in server.cfg.address if len(address) > 1])
+        Uploads(uploads_folder(_settings.store.data_dir)).clear()  # here, where no request is under way yet
         database = Database(_settings.store.database_url)
         prepare(_settings, database)
         database.close()  # each process makes connections of its own
@@ -86,6 +89,20 @@ def post_request(worker: Any, request: Any, environ: dict[str, Any], answer: Any
 def post_fork(server: Any, worker: Any) -> None:
     """Requests that do not parse never reach the application; gunicorn would answer them with HTML."""
     gunicorn.util.write_error = write_problem
+
+
+def post_worker_init(worker: Any) -> None:
+    """Streams of events end when the worker is asked to stop; it would wait for each as long as `graceful_timeout`."""
+    from service.container import EXTENSION
+
+    streams = worker.wsgi.extensions[EXTENSION].streams
+    stop: Any = signal.getsignal(signal.SIGTERM)
+
+    def end_streams_too(number: int, frame: Any) -> None:
+        streams.close()
+        stop(number, frame)
+
+    signal.signal(signal.SIGTERM, end_streams_too)
 
 
 def child_exit(server: Any, worker: Any) -> None:

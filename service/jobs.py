@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.contract.errors import QueueUnavailable
-from shared.contract.messages import SegmentMessage
+from shared.contract.messages import Message, SegmentMessage, TrainMessage, ValidateDatasetMessage
 from shared.contract.names import (
     PIXELS_MAX_BYTES,
     PIXELS_TTL_S,
@@ -22,6 +22,11 @@ from shared.contract.names import (
     pixels_key,
 )
 
+ROUTES: dict[type[Message], tuple[Task, Queue]] = {
+    SegmentMessage: (Task.SEGMENT, Queue.INFERENCE),
+    ValidateDatasetMessage: (Task.VALIDATE_DATASET, Queue.TRAINING),
+    TrainMessage: (Task.TRAIN, Queue.TRAINING),
+}
 COMMAND_S = 1.5  # Redis answers within a millisecond; a client should not wait long to hear that it is gone
 WAIT_SLACK_S = 2.0
 _log = logging.getLogger(__name__)
@@ -42,8 +47,8 @@ class Jobs(Protocol):
         """Take the pixels away again; never raises."""
         ...
 
-    def send(self, message: SegmentMessage) -> None:
-        """Queue the job; raises QueueUnavailable."""
+    def send(self, message: Message) -> None:
+        """Queue the work; its class says which task and queue. Raises QueueUnavailable."""
         ...
 
     def wait(self, job_id: str, seconds: float) -> dict[str, Any] | None:
@@ -101,13 +106,14 @@ class RedisJobs:
         except redis.RedisError:
             _log.warning("pixels_not_withdrawn")
 
-    def send(self, message: SegmentMessage) -> None:
+    def send(self, message: Message) -> None:
         """Send by name; the reply is the row and the done list, so Celery keeps no result."""
+        task, queue = ROUTES[type(message)]
         try:
             self._celery.send_task(
-                Task.SEGMENT,
+                task,
                 kwargs=message.to_json(),
-                queue=Queue.INFERENCE,
+                queue=queue,
                 task_id=message.job_id,
                 headers={REQUEST_ID_MESSAGE_HEADER: message.request_id},
                 ignore_result=True,

@@ -79,11 +79,9 @@ def answer(
     return {"description": description, "headers": headers, "content": {content: media}}
 
 
-def leads_to(answered: dict[str, Any], *operations: str) -> dict[str, Any]:
-    """The answer with OpenAPI links: its `id` is the `job_id` of these operations."""
-    links = {
-        name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}} for name in operations
-    }
+def leads_to(answered: dict[str, Any], *operations: str, by: str = "job_id") -> dict[str, Any]:
+    """The answer with OpenAPI links: its `id` is the parameter `by` of these operations."""
+    links = {name: {"operationId": name, "parameters": {by: "$response.body#/id"}} for name in operations}
     return answered | {"links": links}
 
 

@@ -7,8 +7,11 @@ from typing import Any
 from shared.contract.errors import Gone
 from shared.imaging import rle
 from shared.imaging.render import png
-from shared.storage.models import StoredModel
+from shared.storage.models import AliasView, StoredModel
 from shared.storage.segmentations import SegmentationView
+from shared.storage.training_runs import RunView
+
+PROGRESS = ("stage", "epoch", "epochs", "step", "steps", "eta_s")
 
 
 def timestamp(time: datetime | None) -> str | None:
@@ -52,13 +55,45 @@ def links(job_id: str, root: str = "") -> dict[str, str]:
     }
 
 
-def model_card(model: StoredModel, aliases: dict[str, str], *, root: str = "") -> dict[str, Any]:
+def model_card(model: StoredModel, aliases: dict[str, AliasView], *, root: str = "") -> dict[str, Any]:
     """A model's card, the names that point to it, and where it is."""
+    at = f"{root}/v1/models/{model.id}"
     return {
         **model.card.to_dict(),
         "created_at": timestamp(model.created_at),
-        "aliases": [alias for alias, model_id in aliases.items() if model_id == model.id],
-        "links": {"self": f"{root}/v1/models/{model.id}"},
+        "aliases": [name for name, alias in aliases.items() if alias.model_id == model.id],
+        "links": {"self": at, "archive": f"{at}/archive", "curves": f"{at}/curves.png"},
+    }
+
+
+def training_run(run: RunView, *, root: str = "") -> dict[str, Any]:
+    """The resource; its `specification` can be sent again as it is."""
+    at = f"{root}/v1/training-runs/{run.id}"
+    return {
+        "id": run.id,
+        "name": run.name,
+        "status": run.status.value,
+        "recipe": run.recipe,
+        "dataset": run.dataset_id,
+        "progress": {name: run.progress.get(name) for name in PROGRESS},
+        "epochs": run.epochs,
+        "model": run.model_id,
+        "error": run.error,
+        "attempts": run.attempts,
+        "created_at": timestamp(run.created_at),
+        "started_at": timestamp(run.started_at),
+        "finished_at": timestamp(run.finished_at),
+        "specification": {"dataset": run.dataset_id, **run.specification},
+        "links": {
+            "self": at,
+            "events": f"{at}/events",
+            "log": f"{at}/log",
+            "curves": f"{at}/curves.png",
+            "samples": f"{at}/samples.png",
+            "cancel": f"{at}/cancel",
+            "resume": f"{at}/resume",
+            "dataset": f"{root}/v1/datasets/{run.dataset_id}",
+        },
     }
 
 

@@ -1,7 +1,6 @@
 """Taking a slice in: decode, store, queue, wait. The API and the pages both come through here; no Flask."""
 
 import hashlib
-import json
 import logging
 import threading
 import time
@@ -15,20 +14,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.catalogue import Catalogue, Workforce
 from service.jobs import Jobs
-from shared.contract.errors import (
-    IdempotencyInProgress,
-    IdempotencyMismatch,
-    QueueFull,
-    ServiceError,
-    StorageUnavailable,
-)
+from service.repeats import fingerprint, made_before
+from shared.contract.errors import QueueFull, ServiceError, StorageUnavailable
 from shared.contract.messages import SegmentMessage
 from shared.contract.names import SegmentationStatus
 from shared.imaging.picture import DecodeLimits, Picture
 from shared.imaging.readers.decode import decode
 from shared.storage.arrays import to_npy
 from shared.storage.files import FileStore, pixels_path, segmentation_folder
-from shared.storage.idempotency import Idempotency, InProgress, Mismatch, Replay
+from shared.storage.idempotency import Idempotency
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
 
 _log = logging.getLogger(__name__)
@@ -51,8 +45,7 @@ class Order:
 
     def fingerprint(self, image_sha256: str) -> str:
         """Digest of what the client asked for; how long it waits and in what shape it reads are no part of it."""
-        asked = ["segmentations", self.model, self.threshold, self.pixel_spacing_mm, image_sha256]
-        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+        return fingerprint("segmentations", self.model, self.threshold, self.pixel_spacing_mm, image_sha256)
 
 
 @dataclass(frozen=True)
@@ -122,16 +115,7 @@ class Segmenter:
 
     def _begin(self, order: Order, sha256: str) -> str | None:
         """The id that this Idempotency-Key made before, or None when there is work to do."""
-        if order.idempotency_key is None:
-            return None
-        begun = self._idempotency.begin(order.owner, order.idempotency_key, order.fingerprint(sha256))
-        if isinstance(begun, InProgress):
-            raise IdempotencyInProgress
-        if isinstance(begun, Mismatch):
-            raise IdempotencyMismatch(
-                "This Idempotency-Key was sent before with other fields or another file; use a new key."
-            )
-        return begun.resource_id if isinstance(begun, Replay) else None
+        return made_before(self._idempotency, order.owner, order.idempotency_key, order.fingerprint(sha256))
 
     def _settled(self, job_id: str, order: Order) -> SegmentationView:
         return self._segmentations.get(job_id, owner=order.owner)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from service.hosts import is_loopback
+from service.presets import read_presets
 from service.settings import ServiceSettings
 from shared.contract.config import ConfigError
 from shared.storage.database import Database
@@ -12,6 +13,7 @@ from shared.storage.models import Models
 
 def prepare(settings: ServiceSettings, database: Database) -> None:
     """Bring the database up to date; any number of processes may do so at once. Raises ConfigError."""
+    read_presets(settings.recipes_dir)  # a broken one is said now, once, and not by each process
     database.upgrade()
     keys = Keys(database)
     if settings.bootstrap_key_file is not None:

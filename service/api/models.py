@@ -1,21 +1,28 @@
-"""/v1/models: cards, and the aliases that point to models."""
+"""/v1/models: cards, archives to take away and to bring in, deletion."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from flask import Response, jsonify, request
 from flask_smorest import Blueprint
 
 from service.auth import require
 from service.container import services
-from service.openapi import answer, operation
+from service.forms import read_form, receive_large
+from service.openapi import answer, operation, picture
 from service.presenting import model_card
-from service.queries import body, query
+from service.queries import query
 from service.schemas.common import ListQuery
-from service.schemas.models import Alias, AliasChange, AliasPage, Model, ModelPage
+from service.schemas.models import MODEL_FORM, Model, ModelPage
 from shared.contract.errors import NotFound
 from shared.contract.names import Scope
+from shared.storage.model_archives import packed
+from shared.storage.models import StoredModel
 
-blueprint = Blueprint("models", __name__, description="Models, their cards and aliases.")
+blueprint = Blueprint("models", __name__, description="Models, their cards and archives.")
 
-_ALIAS_BODY = {"required": True, "content": {"application/json": {"schema": AliasChange}}}
+PNG, ZIP = "image/png", "application/zip"
+_BINARY = {"type": "string", "format": "binary"}
 
 
 @blueprint.get("/v1/models")
@@ -30,6 +37,39 @@ def list_models() -> Response:
     return jsonify({"items": items, "next": page.next})
 
 
+@blueprint.post("/v1/models")
+@operation(
+    {
+        201: answer(Model, "The model can be used; point an alias to it.", location=True),
+        200: answer(Model, "The very same model was here before.", location=True),
+    },
+    problems=(400, 401, 403, 408, 409, 413, 422, 503),
+    body=MODEL_FORM,
+)
+def import_model() -> Response:
+    """Bring a model in
+
+    An archive as `GET /v1/models/{model_id}/archive` gives it: card and safetensors, nothing that can run. Needs the
+    scope `admin`.
+    """
+    principal = require(Scope.ADMIN)
+    parts = services()
+    with parts.uploads.receiving() as reception:
+        receive_large(request, reception, parts.settings.max_model_bytes)
+        form = read_form(request, fields=(), files=("file",))
+        if "file" not in form.uploads:
+            form.problems.setdefault("file", []).append("Is missing: send the archive in this field.")
+        form.refuse_problems()
+        with form.uploads["file"].path.open("rb") as file:
+            model, new = parts.archives.take_in(file, actor=principal.owner)
+    parts.catalogue.forget()
+    document = _present(model)
+    reply = jsonify(document)
+    reply.status_code = 201 if new else 200
+    reply.headers["Location"] = document["links"]["self"]
+    return reply
+
+
 @blueprint.get("/v1/models/<model_id>")
 @operation({200: answer(Model, "The card.")}, problems=(401, 404))
 def read_model(model_id: str) -> Response:
@@ -38,33 +78,70 @@ def read_model(model_id: str) -> Response:
     How it was trained and on what, how good it is, what it is meant for and what not.
     """
     require()
-    if not model_id.isprintable():
-        raise NotFound
-    model = services().models.get(model_id)
-    return jsonify(model_card(model, services().models.aliases(), root=request.script_root))
+    return jsonify(_present(_find(model_id)))
 
 
-@blueprint.get("/v1/models/aliases")
-@operation({200: answer(AliasPage, "All of them.")}, problems=(401,))
-def list_aliases() -> Response:
-    """List aliases"""
-    require()
-    items = [{"alias": alias, "model": model} for alias, model in services().models.aliases().items()]
-    return jsonify({"items": items, "next": None})
+@blueprint.delete("/v1/models/<model_id>")
+@operation({204: {"description": "Its files are gone too."}}, problems=(401, 403, 404, 409, 503))
+def delete_model(model_id: str) -> Response:
+    """Delete a model
 
-
-@blueprint.put("/v1/models/aliases/<alias>")
-@operation(
-    {200: answer(Alias, "The alias points there now.")}, problems=(400, 401, 403, 422), body=_ALIAS_BODY
-)
-def set_alias(alias: str) -> Response:
-    """Point an alias to a model
-
-    Promotion and roll back: slices that are accepted from now on use that model. Needs the scope `admin`.
+    409 while an alias points to it or it still serves for one, and for the models that are shipped. Slices that were
+    accepted for it and wait end as `failed`. Needs the scope `admin`.
     """
     principal = require(Scope.ADMIN)
-    model_id = body(AliasChange)["model"]
-    parts = services()
-    parts.models.set_alias(alias, model_id, actor=principal.owner)
-    parts.catalogue.forget()
-    return jsonify({"alias": alias, "model": model_id})
+    services().archives.remove(_find(model_id), actor=principal.owner)
+    services().catalogue.forget()
+    return Response(status=204)
+
+
+@blueprint.get("/v1/models/<model_id>/archive")
+@operation(
+    {200: answer(_BINARY, "card.json, weights.safetensors, and what else there is.", content=ZIP)},
+    problems=(401, 403, 404),
+)
+def archive_model(model_id: str) -> Response:
+    """Take a model away as one file
+
+    `POST /v1/models` takes it, here or elsewhere. Needs the scope `train`.
+    """
+    require(Scope.TRAIN)
+    model = _find(model_id)
+    members = services().archives.members(model)
+    return _file(model, ZIP, f"{model.id}.zip", lambda: packed(members))
+
+
+@blueprint.get("/v1/models/<model_id>/curves.png")
+@operation({200: picture("Losses and Dice by epoch.")}, problems=(401, 404))
+def model_curves(model_id: str) -> Response:
+    """The model's training as a picture, if it came with one"""
+    require()
+    model = _find(model_id)
+    png = services().archives.curves(model)
+    if png is None:
+        raise NotFound(f"The model {model.id} came without a picture of its training.")
+    return _file(model, PNG, f"{model.id}-curves.png", lambda: [png])
+
+
+def _find(model_id: str) -> StoredModel:
+    if not model_id.isprintable():  # PostgreSQL refuses a NUL in a text with an error of its own
+        raise NotFound
+    return services().models.get(model_id)
+
+
+def _present(model: StoredModel) -> dict[str, Any]:
+    return model_card(model, services().models.aliases(), root=request.script_root)
+
+
+def _file(model: StoredModel, kind: str, name: str, make: Callable[[], Iterable[bytes]]) -> Response:
+    """A file that stays the same as long as the card does."""
+    validator = f"{model.card.digest()[:32]}-{kind.partition('/')[2]}"
+    if validator in request.if_none_match:
+        reply = Response(status=304)
+    else:
+        reply = Response(make(), content_type=kind)
+        reply.headers["Content-Disposition"] = (
+            f'{"inline" if kind == PNG else "attachment"}; filename="{name}"'
+        )
+    reply.set_etag(validator)
+    return reply

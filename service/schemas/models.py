@@ -1,5 +1,7 @@
 """Models, their aliases, and the state of the service."""
 
+from typing import Any
+
 import marshmallow as ma
 
 from service.schemas.common import Strict
@@ -37,6 +39,28 @@ class ModelPage(ma.Schema):
     next = ma.fields.String(required=True, allow_none=True)
 
 
+MODEL_FORM: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "additionalProperties": False,
+                "properties": {
+                    "file": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "A zip file with card.json and weights.safetensors; README.md, curves.png "
+                        "and history.json as well, if you like, and nothing else.",
+                    }
+                },
+            }
+        }
+    },
+}
+
+
 class AliasChange(Strict):
     """Body of `PUT /v1/models/aliases/{alias}`."""
 
@@ -49,8 +73,11 @@ class Alias(ma.Schema):
     """A name that points to a model."""
 
     alias = ma.fields.String(required=True, metadata={"example": "default"})
-    model = ma.fields.String(required=True)
-    updated_at = ma.fields.AwareDateTime()
+    model = ma.fields.String(required=True, metadata={"description": "Where it points."})
+    serving = ma.fields.String(
+        required=True, metadata={"description": "What answers: the model before until `model` is warm."}
+    )
+    ready = ma.fields.Boolean(required=True, metadata={"description": "Whether the two are the same."})
 
 
 class AliasPage(ma.Schema):

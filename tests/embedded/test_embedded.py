@@ -33,14 +33,14 @@ def test_make_does_not_leak_into_the_processes(tmp_path: Path) -> None:
 
 def test_a_given_redis_is_used_and_none_is_started(tmp_path: Path) -> None:
     env, said = {"REDIS_URL": "redis://user:secret@host:1/0"}, []
-    programs = embedded.embedded_programs(env, tmp_path, said.append)
-    assert [program.name for program in programs] == ["worker", "api"]
+    programs = embedded.embedded_programs(env, tmp_path, 1, said.append)
+    assert [program.name for program in programs] == ["worker", "training-1", "api"]
     assert "secret" not in " ".join(said)
     assert embedded.environment(env, settings(tmp_path), tmp_path, 1)["REDIS_URL"] == env["REDIS_URL"]
 
 
 def test_the_private_redis_listens_on_no_port_and_writes_no_file(tmp_path: Path) -> None:
-    redis = embedded.embedded_programs({}, tmp_path, lambda line: None)[0]
+    redis = embedded.embedded_programs({}, tmp_path, 0, lambda line: None)[0]
     line = " ".join(redis.command)
     assert redis.name == "redis"
     assert "--port 0" in line and f"--unixsocket {tmp_path}/redis.sock" in line
@@ -48,7 +48,7 @@ def test_the_private_redis_listens_on_no_port_and_writes_no_file(tmp_path: Path)
 
 
 def test_the_processes_run_in_this_python(tmp_path: Path) -> None:
-    programs = embedded.embedded_programs({"REDIS_URL": "redis://x"}, tmp_path, lambda line: None)
+    programs = embedded.embedded_programs({"REDIS_URL": "redis://x"}, tmp_path, 2, lambda line: None)
     assert {program.command[0] for program in programs} == {sys.executable}
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from shared.contract.errors import QueueUnavailable
-from shared.contract.messages import SegmentMessage
+from shared.contract.messages import Message, SegmentMessage
 from shared.contract.names import Queue
 from shared.imaging import rle
 from shared.imaging.measure import measure
@@ -68,12 +68,13 @@ class FakeJobs:
         self.backlog = 0
         self.pixels: dict[str, bytes] = {}
         self.sent: deque[SegmentMessage] = deque()
+        self.woken: list[Message] = []  # the queue `training`: nobody works on it here
         self.waits: list[float] = []
         self._pushed: dict[str, dict[str, Any]] = {}
 
     def waiting(self, queue: Queue = Queue.INFERENCE) -> int:
         self.ping()
-        return self.backlog + len(self.sent)
+        return len(self.woken) if queue is Queue.TRAINING else self.backlog + len(self.sent)
 
     def offer(self, job_id: str, pixels: bytes) -> int:
         self.ping()
@@ -83,10 +84,13 @@ class FakeJobs:
     def withdraw(self, job_id: str) -> None:
         self.pixels.pop(job_id, None)
 
-    def send(self, message: SegmentMessage) -> None:
+    def send(self, message: Message) -> None:
         self.ping()
         if self.send_fails:
             raise QueueUnavailable
+        if not isinstance(message, SegmentMessage):
+            self.woken.append(message)
+            return
         self.sent.append(message)
         if not self.paused:
             self.work()

@@ -68,7 +68,8 @@ def settings(tmp_path: Path) -> ServiceSettings:
     return ServiceSettings(
         store=StoreSettings.from_env(
             {"DATA_DIR": str(tmp_path / "data"), "REDIS_URL": "unix:///nowhere.sock"}
-        )
+        ),
+        sse_s=0.05,  # a stream ends almost at once
     )
 
 

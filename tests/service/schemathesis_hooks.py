@@ -1,17 +1,31 @@
-"""Loaded by schemathesis: half of the uploads that it makes up become a real slice, which leads on to its links."""
+"""Loaded by schemathesis: half of what it makes up becomes a real slice or a run that can be done, with their links."""
 
 from typing import Any
 
 import schemathesis
 
-from tests.fakes import images
+from tests.fakes import images, zips
+from tests.fakes.datasets import picture_files
 
+STUDY = "study"
 SLICE = images.png(images.picture())
+ARCHIVE = zips.archive(picture_files(2, 2))
 
 
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
-    """Replace a made-up file by a slice, depending on its length."""
-    if isinstance(body, dict) and isinstance(body.get("image"), bytes) and len(body["image"]) % 2 == 0:
+    """Replace a made-up file by a slice and a made-up dataset by one that is there, depending on their length."""
+    if not isinstance(body, dict):
+        return body
+    if isinstance(body.get("image"), bytes) and len(body["image"]) % 2 == 0:
         return {**body, "image": SLICE}
+    if (
+        context.operation.path == "/v1/datasets"
+        and isinstance(body.get("file"), bytes)
+        and len(body["file"]) % 2 == 0
+    ):
+        return {**body, "file": ARCHIVE}
+    dataset = body.get("dataset")
+    if context.operation.path == "/v1/training-runs" and isinstance(dataset, str) and len(dataset) % 2 == 0:
+        return {"name": "made up", "dataset": STUDY}
     return body

@@ -22,11 +22,13 @@ from shared.storage.files import FileStore
 from shared.storage.keys import Keys
 from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs
+from shared.storage.training_runs import TrainingRuns
 from shared.storage.workers import Workers
 from tests.fakes.cards import card
 from tests.fakes.launch import ROOT, clean_environment, until
 from tests.fakes.queue import FakeWorker
 from tests.fakes.redis_server import RedisServer
+from tests.fakes.studies import queued_run
 from tests.service.conftest import SLICE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -313,6 +315,29 @@ def test_several_processes_add_up_and_leave_nothing_behind(tmp_path: Path) -> No
         running.stop()
     assert not (tmp_path / "data" / "run" / "metrics").exists()
     assert not (tmp_path / "home").exists()  # gunicorn would put a control socket there
+
+
+def test_events_arrive_as_they_happen_and_do_not_hold_up_a_stop(tmp_path: Path) -> None:
+    running = Running(tmp_path).start()
+    try:
+        runs = TrainingRuns(running.database)
+        run = queued_run(runs)
+        with running.connect() as client, client.makefile("rb") as stream:
+            client.sendall(
+                f"GET /v1/training-runs/{run.id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+            )
+            assert next(line for line in stream if line.startswith(b"data:")).endswith(
+                b'"status":"queued"}\n'
+            )
+            claim = runs.claim_next("worker", 60)
+            assert claim is not None
+            assert b'"running"' in next(line for line in stream if line.startswith(b"data:"))
+            started = time.monotonic()
+            running.process.terminate()
+            running.process.wait(40)
+            assert time.monotonic() - started < 10  # the stream alone would last 25 s
+    finally:
+        running.stop()
 
 
 def test_a_start_that_strangers_reach_needs_a_key(tmp_path: Path) -> None:

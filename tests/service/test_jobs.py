@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from service.jobs import RedisJobs
+from service.jobs import ROUTES, RedisJobs
 from shared.contract.errors import QueueUnavailable
-from shared.contract.messages import SegmentMessage
-from shared.contract.names import PIXELS_MAX_BYTES, Queue, done_key, pixels_key
+from shared.contract.messages import Message, SegmentMessage, TrainMessage, ValidateDatasetMessage
+from shared.contract.names import PIXELS_MAX_BYTES, Queue, Task, done_key, pixels_key
 from tests.fakes.redis_server import RedisServer
 
 MESSAGE = SegmentMessage("job-1", "request-1")
@@ -42,6 +42,29 @@ def test_a_message_names_the_task_and_the_job_and_holds_no_pixels(
     assert message["headers"]["request_id"] == "request-1"
     arguments, named, _ = json.loads(base64.b64decode(message["body"]))
     assert arguments == [] and named == {"job_id": "job-1", "request_id": "request-1"}
+
+
+@pytest.mark.parametrize(
+    ("message", "task"),
+    [
+        (TrainMessage("run-1", "request-1"), "training.run"),
+        (ValidateDatasetMessage("data-1", "request-1"), "training.validate_dataset"),
+    ],
+)
+def test_work_for_the_training_worker_goes_to_its_queue(
+    server: RedisServer, jobs: RedisJobs, message: Message, task: str
+) -> None:
+    jobs.send(message)
+    assert jobs.waiting(Queue.TRAINING) == 1 and jobs.waiting() == 0
+    with server.client() as client:
+        sent = json.loads(client.lindex(Queue.TRAINING, 0))
+    assert sent["headers"]["task"] == task
+    assert json.loads(base64.b64decode(sent["body"]))[1] == message.to_json()
+
+
+def test_every_message_has_a_task_and_a_queue() -> None:
+    assert ROUTES.keys() == set(Message.__subclasses__())
+    assert {task for task, _ in ROUTES.values()} == set(Task)
 
 
 def test_pixels_are_offered_for_a_while_and_the_queue_is_counted(

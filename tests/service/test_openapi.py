@@ -12,7 +12,12 @@ import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from service.schemas.segmentations import Segmentation
+from service.schemas.training import TrainingRun
+from shared import catalog
+from shared.recipe import Recipe
+from tests.fakes.studies import ready_dataset
 from tests.service.conftest import SLICE, Api
+from tests.service.schemathesis_hooks import STUDY
 
 SCHEMATHESIS = str(Path(sys.executable).parent / "schemathesis")
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +65,20 @@ def test_every_operation_has_words_answers_and_problems(api: Api) -> None:
             assert ("401" in operation["responses"]) == (path not in OPEN), path
             assert (operation.get("security") == []) == (path in OPEN)
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+
+
+def test_the_body_of_a_run_is_described_field_by_field(api: Api) -> None:
+    document = api.client.get("/openapi.json").json
+    body = document["paths"]["/v1/training-runs"]["post"]["requestBody"]["content"]["application/json"]
+    fields = body["schema"]["properties"]
+    assert [*fields] == ["recipe", "dataset", *Recipe.__dataclass_fields__]
+    assert fields["batch_size"] == {"type": "integer", "minimum": 2, "maximum": 1024, "default": 16}
+    assert (
+        fields["loss"]["enum"] == [*catalog.LOSSES] and fields["limit"]["properties"]["patients"]["nullable"]
+    )
+    ready_dataset(api.parts.datasets, body["example"]["dataset"])
+    made = api.client.post("/v1/training-runs", json=body["example"])
+    assert made.status_code == 202 and TrainingRun(unknown=ma.RAISE).load(made.json)
 
 
 def test_the_form_is_described_field_by_field(api: Api) -> None:
@@ -115,6 +134,7 @@ def run_schemathesis(port: int, folder: Path) -> subprocess.CompletedProcess[str
 @pytest.mark.timeout(600)
 def test_schemathesis_finds_nothing(api: Api, tmp_path: Path) -> None:
     """Requests made from the document, valid and not: no 5xx, no answer that it does not describe."""
+    ready_dataset(api.parts.datasets, STUDY)
     server = make_server("127.0.0.1", 0, api.app, threaded=True, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

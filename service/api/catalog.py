@@ -1,0 +1,78 @@
+"""/v1/catalog: what training runs can be made of."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Response, jsonify
+from flask_smorest import Blueprint
+
+from service.auth import require
+from service.container import services
+from service.openapi import answer, operation
+from service.presets import Preset
+from service.schemas.training import Catalog
+from shared import catalog
+from shared.contract.names import Scope
+from shared.recipe import LIMITS, Augmentation
+
+blueprint = Blueprint("catalog", __name__, description="What training runs can be made of.")
+
+_PLACE = "augmentations."
+
+
+@blueprint.get("/v1/catalog")
+@operation({200: answer(Catalog, "Everything.")}, problems=(401, 403))
+def read_catalog() -> Response:
+    """Architectures, encoders, losses and all else that a run names
+
+    Each with one sentence, its options and their limits; `recipes` are presets to begin with.
+    """
+    require(Scope.TRAIN)
+    return jsonify(
+        {
+            "architectures": _table(catalog.MODELS),
+            "encoders": _sentences(catalog.ENCODERS),
+            "losses": _table(catalog.LOSSES),
+            "optimizers": _table(catalog.OPTIMIZERS),
+            "schedules": _table(catalog.SCHEDULES),
+            "normalizations": _sentences(catalog.NORMALIZATIONS),
+            "splits": _sentences(catalog.SPLITS),
+            "dataset_formats": _table(catalog.DATASETS),
+            "augmentations": _augmentations(),
+            "recipes": [_preset(preset) for preset in services().presets.all()],
+        }
+    )
+
+
+def _table(table: catalog.Table) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "description": entry.sentence,
+            "options": {option: asdict(limits) for option, limits in entry.options.items()},
+        }
+        for name, entry in table.items()
+    ]
+
+
+def _sentences(table: catalog.Sentences) -> list[dict[str, Any]]:
+    return [{"name": name, "description": sentence, "options": {}} for name, sentence in table.items()]
+
+
+def _augmentations() -> list[dict[str, Any]]:
+    limits = {place.removeprefix(_PLACE): limit for place, *limit in LIMITS if place.startswith(_PLACE)}
+    return [
+        {
+            "name": name,
+            "description": catalog.AUGMENTATIONS[name],
+            "default": default,
+            "minimum": limits[name][0],
+            "maximum": limits[name][1],
+        }
+        for name, default in asdict(Augmentation()).items()
+    ]
+
+
+def _preset(preset: Preset) -> dict[str, Any]:
+    recipe = preset.recipe
+    return {"name": preset.name, "description": recipe.description, "fields": recipe.to_dict()}

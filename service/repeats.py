@@ -1,0 +1,30 @@
+"""Idempotency-Key: whether a request was sent before, in the words of the API. No Flask."""
+
+import hashlib
+import json
+from typing import Any
+
+from shared.contract.errors import IdempotencyInProgress, IdempotencyMismatch
+from shared.storage.idempotency import Idempotency, InProgress, Mismatch, Replay
+
+
+def fingerprint(kind: str, *asked: Any) -> str:
+    """Digest of what the client asked for (JSON values), of whatever kind of resource."""
+    return hashlib.sha256(json.dumps([kind, *asked], sort_keys=True).encode()).hexdigest()
+
+
+def made_before(idempotency: Idempotency, owner: str, key: str | None, digest: str) -> str | None:
+    """The id that this key made, or None when there is work to do; then `complete` or `abandon` it.
+
+    Raises IdempotencyInProgress, IdempotencyMismatch, InvalidFields (the key itself).
+    """
+    if key is None:
+        return None
+    begun = idempotency.begin(owner, key, digest)
+    if isinstance(begun, InProgress):
+        raise IdempotencyInProgress
+    if isinstance(begun, Mismatch):
+        raise IdempotencyMismatch(
+            "This Idempotency-Key was sent before with other fields or another file; use a new key."
+        )
+    return begun.resource_id if isinstance(begun, Replay) else None

@@ -1,0 +1,142 @@
+"""Training runs and what there is to choose from, as answers."""
+
+import marshmallow as ma
+from marshmallow.validate import OneOf, Range
+
+from service.schemas.common import Strict
+from service.schemas.segmentations import JobError
+from shared.contract.names import RunStatus
+
+MAX_TAIL = 100_000
+MAX_EVENT = 2**31 - 1
+
+
+class Progress(ma.Schema):
+    """How far a run is; null while it is not known."""
+
+    stage = ma.fields.String(allow_none=True, metadata={"example": "training"})
+    epoch = ma.fields.Integer(allow_none=True)
+    epochs = ma.fields.Integer(allow_none=True)
+    step = ma.fields.Integer(allow_none=True, metadata={"description": "Within the epoch."})
+    steps = ma.fields.Integer(allow_none=True)
+    eta_s = ma.fields.Float(allow_none=True, metadata={"description": "Seconds until the end, an estimate."})
+
+
+class Epoch(ma.Schema):
+    """An epoch that is done."""
+
+    class Meta:
+        unknown = ma.INCLUDE
+
+    epoch = ma.fields.Integer(required=True, metadata={"description": "From 1."})
+    train_loss = ma.fields.Float(allow_none=True)
+    validation_loss = ma.fields.Float(allow_none=True)
+    validation_dice = ma.fields.Float(allow_none=True)
+
+
+class TrainingRun(ma.Schema):
+    """A training run."""
+
+    id = ma.fields.String(required=True)
+    name = ma.fields.String(required=True)
+    status = ma.fields.String(required=True, validate=OneOf([status.value for status in RunStatus]))
+    recipe = ma.fields.String(
+        required=True, allow_none=True, metadata={"description": "The preset it began with."}
+    )
+    dataset = ma.fields.String(required=True, metadata={"description": "Id."})
+    progress = ma.fields.Nested(Progress, required=True)
+    epochs = ma.fields.List(ma.fields.Nested(Epoch), required=True)
+    model = ma.fields.String(
+        required=True, allow_none=True, metadata={"description": "Id, once it succeeded."}
+    )
+    error = ma.fields.Nested(JobError, required=True, allow_none=True)
+    attempts = ma.fields.Integer(
+        required=True, metadata={"description": "Processes that were started for it."}
+    )
+    created_at = ma.fields.AwareDateTime(required=True)
+    started_at = ma.fields.AwareDateTime(required=True, allow_none=True)
+    finished_at = ma.fields.AwareDateTime(required=True, allow_none=True)
+    specification = ma.fields.Dict(
+        keys=ma.fields.String(),
+        required=True,
+        metadata={"description": "Everything that was decided; may be sent again as it is."},
+    )
+    links = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), required=True)
+
+
+class TrainingRunPage(ma.Schema):
+    """Training runs, newest first."""
+
+    items = ma.fields.List(ma.fields.Nested(TrainingRun), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
+
+
+class EventsQuery(Strict):
+    """`?after=`, for clients that cannot send `Last-Event-ID`."""
+
+    after = ma.fields.Integer(
+        load_default=0,
+        validate=Range(0, MAX_EVENT),
+        metadata={"description": "Number of the last event you have; `Last-Event-ID` says the same."},
+    )
+
+
+class LogQuery(Strict):
+    """`?tail=`."""
+
+    tail = ma.fields.Integer(
+        load_default=None,
+        validate=Range(1, MAX_TAIL),
+        metadata={"description": "Only so many lines, the last ones."},
+    )
+
+
+class Option(ma.Schema):
+    """A number with its default and limits."""
+
+    default = ma.fields.Float(required=True)
+    minimum = ma.fields.Float(required=True)
+    maximum = ma.fields.Float(required=True)
+
+
+class Choice(ma.Schema):
+    """One name to choose."""
+
+    name = ma.fields.String(required=True)
+    description = ma.fields.String(required=True, metadata={"description": "One sentence."})
+    options = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Nested(Option), required=True)
+
+
+class AugmentationChoice(Option):
+    """A random change and its strength."""
+
+    name = ma.fields.String(required=True)
+    description = ma.fields.String(required=True, metadata={"description": "One sentence."})
+
+
+class Preset(ma.Schema):
+    """A recipe to begin with."""
+
+    name = ma.fields.String(required=True, metadata={"description": "For `recipe` of a new run."})
+    description = ma.fields.String(required=True)
+    fields_ = ma.fields.Dict(
+        keys=ma.fields.String(),
+        required=True,
+        data_key="fields",
+        metadata={"description": "All fields of the specification, as this preset has them."},
+    )
+
+
+class Catalog(ma.Schema):
+    """All that can be chosen by name."""
+
+    architectures = ma.fields.List(ma.fields.Nested(Choice), required=True)
+    encoders = ma.fields.List(ma.fields.Nested(Choice), required=True)
+    losses = ma.fields.List(ma.fields.Nested(Choice), required=True)
+    optimizers = ma.fields.List(ma.fields.Nested(Choice), required=True)
+    schedules = ma.fields.List(ma.fields.Nested(Choice), required=True)
+    normalizations = ma.fields.List(ma.fields.Nested(Choice), required=True)
+    splits = ma.fields.List(ma.fields.Nested(Choice), required=True)
+    dataset_formats = ma.fields.List(ma.fields.Nested(Choice), required=True)
+    augmentations = ma.fields.List(ma.fields.Nested(AugmentationChoice), required=True)
+    recipes = ma.fields.List(ma.fields.Nested(Preset), required=True)

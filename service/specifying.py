@@ -1,0 +1,151 @@
+"""From what a client asks for to what a run will do; all mistakes are found at once. No Flask."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from service.presets import Preset, Presets
+from shared.contract.errors import InvalidFields
+from shared.contract.names import DatasetStatus
+from shared.recipe import Recipe, part_sizes, recipe_from
+from shared.storage.datasets import DatasetView
+
+Problems = dict[str, list[str]]
+FindDataset = Callable[[str], DatasetView]
+_NOT_ITS_OWN = ("recipe", "dataset")  # fields of the request that are none of the recipe
+_NESTED = tuple(field.name for field in fields(Recipe) if is_dataclass(field.default_factory))
+
+
+@dataclass(frozen=True)
+class Specified:
+    """A run that can be done."""
+
+    recipe: Recipe
+    preset: str | None
+    dataset: DatasetView
+
+
+def specify(given: Mapping[str, Any], presets: Presets, find_dataset: FindDataset) -> Specified:
+    """The run that `given` (a JSON object) asks for; raises InvalidFields with everything that is wrong with it.
+
+    `find_dataset` takes an id or a name and raises InvalidFields on `dataset`.
+    """
+    problems: Problems = {}
+    preset = _preset(given, presets, problems)
+    dataset = _dataset(given, find_dataset, problems)
+    values = _merge(preset.given if preset else {}, given)
+    if dataset is not None and "dataset_format" not in given:
+        values["dataset_format"] = dataset.format
+    elif dataset is not None and given["dataset_format"] != dataset.format:
+        problems["dataset_format"] = [f"must be {dataset.format}, as the dataset's, or be left out"]
+    if preset is None and "recipe" in problems:
+        values.setdefault("name", "-")  # the preset, had it been found, would have had one
+    recipe = _read(values, problems)
+    if dataset is not None:
+        for place, message in _unfit(recipe, dataset.report or {}):
+            if place not in problems and place.split(".")[0] not in problems:
+                problems[place] = [message]
+    if problems or dataset is None:
+        raise InvalidFields("This run cannot be done; `errors` names each field.", problems)
+    return Specified(recipe, preset.name if preset else None, dataset)
+
+
+def _preset(given: Mapping[str, Any], presets: Presets, problems: Problems) -> Preset | None:
+    name = given.get("recipe")
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        problems["recipe"] = ["must be text"]
+        return None
+    try:
+        return presets.get(name)
+    except InvalidFields as error:
+        problems.update(error.errors or {})
+        return None
+
+
+def _dataset(given: Mapping[str, Any], find: FindDataset, problems: Problems) -> DatasetView | None:
+    """The dataset, if it can be trained on."""
+    wanted = given.get("dataset")
+    if not isinstance(wanted, str):
+        problems["dataset"] = [
+            "missing: give the id or the name of a dataset" if wanted is None else "must be text"
+        ]
+        return None
+    try:
+        dataset = find(wanted)
+    except InvalidFields as error:
+        problems.update(error.errors or {})
+        return None
+    if dataset.status == DatasetStatus.VALIDATING:
+        problems["dataset"] = ["is still being looked through; wait until its status is ready"]
+    elif dataset.status != DatasetStatus.READY:
+        why = f": {dataset.error['message']}" if dataset.error else ""
+        problems["dataset"] = [f"cannot be trained on, it {dataset.status}{why}"]
+    return dataset if dataset.status == DatasetStatus.READY else None
+
+
+def _merge(preset: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The preset with the given fields in their place; of objects (`augmentations`) only the members given.
+
+    Options of the preset's loss say nothing about another loss.
+    """
+    values = dict(preset)
+    if "loss" in given and given["loss"] != preset.get("loss"):
+        values.pop("loss_options", None)
+    for name, value in given.items():
+        if name in _NESTED and isinstance(value, dict) and isinstance(values.get(name), dict):
+            value = {**values[name], **value}
+        if name not in _NOT_ITS_OWN:
+            values[name] = value
+    return values
+
+
+def _read(values: Mapping[str, Any], problems: Problems) -> Recipe:
+    """The recipe; what is wrong goes into `problems` and its default in its place, so that the rest can be checked."""
+    try:
+        return recipe_from(values)
+    except InvalidFields as error:
+        for place, said in (error.errors or {}).items():
+            problems.setdefault(place, said)
+    sound: dict[str, Any] = {"name": "-"}
+    recipe = recipe_from(sound)
+    for name in Recipe.__dataclass_fields__.keys() & values.keys():
+        try:
+            recipe = recipe_from({**sound, name: values[name]})
+            sound[name] = values[name]
+        except InvalidFields:
+            continue
+    return recipe
+
+
+def _unfit(recipe: Recipe, report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What keeps this recipe from being done with this dataset."""
+    patients, slices, tumour = (int(report.get(name, 0)) for name in ("patients", "slices", "tumour_slices"))
+    channels = report.get("channels", recipe.in_channels)
+    if channels != recipe.in_channels:
+        yield "in_channels", f"must be {channels}, as the dataset's"
+    if not tumour:
+        yield "dataset", "has no slice with tumour to learn from"
+    drawn = min(slices, tumour + round(tumour * recipe.empty_per_tumour))
+    if recipe.batch_size > drawn:
+        yield "batch_size", f"must be at most {drawn}: so many slices can an epoch draw from this dataset"
+    yield from _unfit_split(recipe, patients, slices, bool(report.get("split_feasible", True)))
+
+
+def _unfit_split(recipe: Recipe, patients: int, slices: int, feasible: bool) -> Iterator[tuple[str, str]]:
+    limit, fractions = recipe.limit.patients, recipe.split_fractions
+    if not fractions[1]:
+        yield "split_fractions", "needs validation patients: threshold and calibration are chosen on them"
+    taken = patients if limit is None else min(limit, patients)
+    by_patient = recipe.split == "patient"
+    count, what = (taken, "patients") if by_patient else (slices, "slices")
+    parts = sum(fraction > 0 for fraction in fractions)
+    if part_sizes(count, fractions)[0] < 1:
+        limited = by_patient and limit is not None and part_sizes(patients, fractions)[0] >= 1
+        yield (
+            "limit.patients" if limited else "split_fractions",
+            f"leaves nothing to train on: {count} {what} cannot be split into {parts} parts like that",
+        )
+    elif by_patient and not feasible and parts == 3:
+        yield "split", "by patient into three parts is not possible with this dataset: too few patients"

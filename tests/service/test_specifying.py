@@ -1,0 +1,143 @@
+"""From a request to what a run does: presets, fields, datasets, and every mistake at once."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.presets import Presets, read_presets
+from service.specifying import specify
+from shared.contract.errors import InvalidFields
+from shared.contract.names import DatasetStatus
+from shared.recipe import part_sizes, recipe_from
+from shared.storage.dataset_views import DatasetView
+from shared.storage.records import utc_now
+from tests.fakes.studies import REPORT
+from trainer.training.split import split_by_patient
+
+PRESETS = read_presets(Path("recipes"))
+
+
+def study(**report: Any) -> DatasetView:
+    return DatasetView(
+        id="d1", owner="me", name="study", format="lgg", options={}, folder=None, archive_bytes=1,
+        archive_sha256=None, status=DatasetStatus.READY, created_at=utc_now(), finished_at=utc_now(), error=None,
+        report=REPORT | report, findings=[], request_id="r",
+    )  # fmt: skip
+
+
+def errors_of(given: dict[str, Any], dataset: DatasetView | None = None, presets: Presets = PRESETS) -> Any:
+    """What is wrong, by field."""
+    with pytest.raises(InvalidFields) as raised:
+        specify(given, presets, lambda _: dataset or study())
+    return raised.value.errors
+
+
+def test_a_preset_alone_makes_its_recipe() -> None:
+    done = specify({"recipe": "lgg-unet", "dataset": "study"}, PRESETS, lambda _: study())
+    assert done.recipe == PRESETS.get("lgg-unet").recipe
+    assert done.preset == "lgg-unet" and done.dataset.id == "d1"
+
+
+def test_fields_alone_make_a_recipe_with_defaults() -> None:
+    done = specify({"name": "mine", "dataset": "study", "epochs": 3}, PRESETS, lambda _: study())
+    assert done.recipe == recipe_from({"name": "mine", "epochs": 3}) and done.preset is None
+
+
+def test_given_fields_replace_the_presets_and_objects_member_by_member() -> None:
+    preset = PRESETS.get("lgg-unet").recipe
+    given = {"recipe": "lgg-unet", "dataset": "d", "epochs": 2, "augmentations": {"degrees": 5}}
+    made = specify(given, PRESETS, lambda _: study()).recipe
+    assert made == replace(preset, epochs=2, augmentations=replace(preset.augmentations, degrees=5.0))
+    assert preset.augmentations.crop == made.augmentations.crop != 0
+
+
+def test_options_of_the_presets_loss_are_not_given_to_another_loss(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("name: a\nloss: bce_dice\nloss_options: {bce_weight: 2.0}\n")
+    presets = read_presets(tmp_path)
+    same = specify({"recipe": "a", "dataset": "d"}, presets, lambda _: study()).recipe
+    other = specify({"recipe": "a", "dataset": "d", "loss": "dice"}, presets, lambda _: study()).recipe
+    assert same.loss_options == {"bce_weight": 2.0} and other.loss_options == {}
+
+
+def test_the_format_is_the_datasets_and_another_one_is_refused() -> None:
+    other = replace(study(), format="image_mask")
+    assert errors_of({"recipe": "lgg-unet", "dataset": "d", "dataset_format": "lgg"}, other).keys() == {
+        "dataset_format"
+    }
+    assert errors_of({"name": "x", "dataset": "d", "dataset_format": 7}).keys() == {"dataset_format"}
+    given = {"name": "x", "dataset": "d", "dataset_format": "lgg"}
+    assert specify(given, PRESETS, lambda _: study()).recipe.dataset_format == "lgg"
+
+
+def test_everything_that_is_wrong_is_named_at_once() -> None:
+    given = {
+        "recipe": "nothing",
+        "dataset": "d",
+        "loss": "l3",
+        "epochs": "many",
+        "batch_size": 1000,
+        "split_fractions": [0.2, 0.4, 0.4],
+        "augmentations": {"flop": 1},
+        "learning_rat": 1,
+        "limit": {"patients": 2},
+        "seed": 10**400,
+        "weight_decay": 10**400,
+        "description": "\ud800",
+    }
+    found = errors_of(given, study(slices=90, tumour_slices=40, channels=4))
+    assert found.keys() == {
+        *("recipe", "loss", "epochs", "batch_size", "augmentations.flop", "learning_rat", "limit.patients"),
+        *("seed", "weight_decay", "description", "in_channels"),
+    }
+    assert "80" in found["batch_size"][0]
+
+
+def test_without_a_preset_a_name_is_needed() -> None:
+    assert errors_of({"dataset": "d"}).keys() == {"name"}
+    assert errors_of({}).keys() == {"name", "dataset"}
+    assert errors_of({"recipe": 7, "dataset": 7}).keys() == {"recipe", "dataset"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"status": DatasetStatus.VALIDATING}, "looked through"),
+        ({"status": DatasetStatus.FAILED, "error": {"code": "x", "message": "no masks"}}, "no masks"),
+    ],
+)
+def test_only_a_ready_dataset_is_trained_on(change: dict[str, Any], words: str) -> None:
+    assert (
+        words in errors_of({"recipe": "lgg-unet", "dataset": "d"}, replace(study(), **change))["dataset"][0]
+    )
+
+
+def test_too_few_patients_for_the_split_are_named_before_anything_starts() -> None:
+    given = {"name": "x", "dataset": "d", "batch_size": 2}
+    assert errors_of(given, study(patients=2)).keys() == {"split_fractions"}
+    assert errors_of({**given, "limit": {"patients": 2}}).keys() == {"limit.patients"}
+    assert errors_of(given, study(split_feasible=False)).keys() == {"split"}
+    assert errors_of({**given, "split": "slice"}, study(slices=2)).keys() == {"split_fractions"}
+    halves = {**given, "split_fractions": [0.5, 0.5, 0]}
+    assert specify(halves, PRESETS, lambda _: study(patients=2, split_feasible=False)).recipe
+    assert errors_of({**given, "split_fractions": [1, 0, 0]}).keys() == {"split_fractions"}
+
+
+def test_a_dataset_without_tumour_teaches_nothing() -> None:
+    assert "tumour" in errors_of({"recipe": "lgg-unet", "dataset": "d"}, study(tumour_slices=0))["dataset"][0]
+
+
+@pytest.mark.parametrize("count", range(1, 30))
+@pytest.mark.parametrize("fractions", [(0.7, 0.12, 0.18), (1.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.1, 0.2, 0.7)])
+def test_what_is_refused_is_what_the_trainer_cannot_split(
+    count: int, fractions: tuple[float, float, float]
+) -> None:
+    names = [f"patient-{number}" for number in range(count)]
+    expected = part_sizes(count, fractions)
+    if expected[0] < 1:
+        with pytest.raises(ValueError):
+            split_by_patient(names, fractions, 1)
+    else:
+        split = split_by_patient(names, fractions, 1)
+        assert (len(split.train), len(split.validation), len(split.test)) == expected
