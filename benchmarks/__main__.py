@@ -1,5 +1,66 @@
-"""`python -m benchmarks` is `python -m benchmarks.serving`."""
+"""`make bench`, or `python -m benchmarks --help`: measures and writes docs/benchmarks.md."""
 
-from benchmarks.serving import main
+import argparse
+import logging
+from pathlib import Path
 
-main()
+import cv2
+import structlog
+
+from benchmarks import page, report, serving, training, training_report
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure the chosen parts, and write each as soon as it is there."""
+    options = parser().parse_args(arguments)
+    cv2.setNumThreads(1)  # as in the worker
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    for part in [options.only] if options.only else page.PARTS:
+        text, summary = _serving(options) if part == "serving" else _training(options)
+        page.write(options.out, {part: text})
+        for name, value in summary.items():
+            print(f"{value:8.2f}  {name}")
+        print(f"written to {options.out}")
+
+
+def _serving(options: argparse.Namespace) -> tuple[str, dict[str, float]]:
+    run = serving.measure(options)
+    return report.markdown(run), report.summary(run)
+
+
+def _training(options: argparse.Namespace) -> tuple[str, dict[str, float]]:
+    run = training.measure(options)
+    return training_report.markdown(run), training_report.summary(run)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
+    parser.add_argument("--only", choices=page.PARTS, help="one part; the other stays as it was measured")
+    parser.add_argument(
+        "--data", help="folder with PATIENT/*.tif and masks (default: LGG_DIR, else drawn slices)"
+    )
+    parser.add_argument("--slices", type=int, default=256, help="how many different ones")
+    parser.add_argument("--seconds", type=float, default=10.0, help="for each measurement")
+    parser.add_argument("--batches", type=_numbers, default=[1, 2, 4, 8, 16])
+    parser.add_argument("--clients", type=_numbers, default=[1, 4, 16, 64])
+    parser.add_argument("--beside", type=_numbers, default=[1, 4], help="clients while a training goes on")
+    parser.add_argument("--steps", type=int, default=24, help="of the training loop, in each round")
+    parser.add_argument("--rounds", type=int, default=7, help="of the training loop")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument(
+        "--models", type=Path, default=ROOT / "models", help="folder of models; the first is used"
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,10 @@
-"""The numbers of one run as Markdown."""
+"""The numbers of serving as Markdown."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.forward import Rate, best
 from benchmarks.http_load import Load
+from benchmarks.page import facts, table
 
 TARGETS = (
     "Targets on two cores: batcher at least 0.95 of the bare forward, HTTP at least 0.75, p50 with one client at"
@@ -41,9 +41,9 @@ class Run:
 
 
 def markdown(run: Run) -> str:
-    """The whole page."""
+    """The part of the page."""
     sections = [_head(run), _ratios(run), _forward(run), _http(run), _where(run)]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(sections)
 
 
 def summary(run: Run) -> dict[str, float]:
@@ -58,25 +58,19 @@ def summary(run: Run) -> dict[str, float]:
 
 
 def _head(run: Run) -> str:
-    facts = "\n".join(
-        f"- {fact}" for fact in [*run.machine, f"Model {run.model}, engine {run.engine}", run.slices]
-    )
-    return (
-        "# Benchmarks\n\nWritten by `make bench`: all of it from one run on one machine, clients included."
-        f"\n\n{facts}"
-    )
+    return "## Serving\n\n" + facts([*run.machine, f"Model {run.model}, engine {run.engine}", run.slices])
 
 
 def _ratios(run: Run) -> str:
     rows = [[name, f"{value:.2f}"] for name, value in summary(run).items()]
-    return "## Ratios\n\n" + _table(["", "measured"], rows) + f"\n\n{TARGETS}"
+    return "### Ratios\n\n" + table(["", "measured"], rows) + f"\n\n{TARGETS}"
 
 
 def _forward(run: Run) -> str:
     rows = [[f"bare forward, batch {rate.batch}", *_rate(rate)] for rate in run.bare]
     rows.append([f"batcher (at most {run.batcher.batch} a batch)", *_rate(run.batcher)])
     rows.append(["inference worker in one process (database, files, measuring)", *_rate(run.worker)])
-    return "## Without HTTP\n\n" + _table(["", "slices/s", "CPU-ms a slice", "ms a slice"], rows)
+    return "### Without HTTP\n\n" + table(["", "slices/s", "CPU-ms a slice", "ms a slice"], rows)
 
 
 def _http(run: Run) -> str:
@@ -104,7 +98,7 @@ def _http(run: Run) -> str:
         "clients' own",
         "overhead",
     ]
-    return "## Over HTTP\n\nThe last five columns are CPU-ms a slice.\n\n" + _table(names, rows)
+    return "### Over HTTP\n\nThe last five columns are CPU-ms a slice.\n\n" + table(names, rows)
 
 
 def _where(run: Run) -> str:
@@ -118,16 +112,11 @@ def _where(run: Run) -> str:
     ]
     timings = ", ".join(f"{name} {value:.1f}" for name, value in load.timings_ms.items())
     return (
-        f"## Where the time goes, with {load.clients} clients\n\n"
-        + _table(["", "CPU-ms a slice"], rows)
+        f"### Where the time goes, with {load.clients} clients\n\n"
+        + table(["", "CPU-ms a slice"], rows)
         + f"\n\nMean `timings_ms` of the answers: {timings}."
     )
 
 
 def _rate(rate: Rate) -> list[str]:
     return [f"{rate.per_s:.1f}", f"{rate.cpu_ms:.2f}", f"{1000 / rate.per_s:.2f}"]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

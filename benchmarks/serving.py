@@ -1,12 +1,8 @@
-"""Bare forward, batcher, worker and HTTP in one run: `make bench`, or `python -m benchmarks.serving --help`."""
+"""The part `serving`: bare forward, batcher, worker and HTTP."""
 
 import argparse
-import logging
-from pathlib import Path
 
-import cv2
 import numpy as np
-import structlog
 
 from benchmarks import embedded, forward, http_load, machine, pipeline, report, slices
 from shared.imaging.picture import DecodeLimits
@@ -15,21 +11,6 @@ from shared.storage.arrays import to_npy
 from trainer.inference.engine import open_engine, resolve_device
 from trainer.inference.models import ServedModel
 from trainer.inference.source import ModelFolder
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Measure and write the page."""
-    options = _options().parse_args(arguments)
-    cv2.setNumThreads(1)  # as in the worker
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    run = measure(options)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(report.markdown(run), encoding="utf-8")
-    for name, value in report.summary(run).items():
-        print(f"{value:8.2f}  {name}")
-    print(f"written to {options.out}")
 
 
 def measure(options: argparse.Namespace) -> report.Run:
@@ -82,27 +63,3 @@ def _model(options: argparse.Namespace) -> ServedModel:
     )
     engine.predict(np.zeros((1, *source.input_shape), np.float32))
     return warm
-
-
-def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
-    parser.add_argument("--data", help="folder with PATIENT/*.tif (default: LGG_DIR, else drawn slices)")
-    parser.add_argument("--slices", type=int, default=256, help="how many different ones")
-    parser.add_argument("--seconds", type=float, default=10.0, help="for each measurement")
-    parser.add_argument("--batches", type=_numbers, default=[1, 2, 4, 8, 16])
-    parser.add_argument("--clients", type=_numbers, default=[1, 4, 16, 64])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--engine", default="auto")
-    parser.add_argument(
-        "--models", type=Path, default=ROOT / "models", help="folder of models; the first is used"
-    )
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
-    return parser
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,7 @@
 """Taking a dataset in: look the archive through, store it, queue its validation. No Flask."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class DatasetIntake:
         self._files, self._jobs = files, jobs
         self._datasets_dir = settings.datasets_dir
         self._limits = ArchiveLimits(settings.max_dataset_files, settings.max_dataset_unpacked_bytes)
+        # the directory of a large archive takes 150 MB while it is looked through: not as many as there are threads
+        self._checking = threading.BoundedSemaphore(2)
 
     def submit(self, order: DatasetOrder) -> tuple[DatasetView, bool]:
         """The dataset, and whether it was there before (Idempotency-Key).
@@ -68,7 +71,7 @@ class DatasetIntake:
         if order.folder is not None:
             require_folder(self._datasets_dir, order.folder)
         if order.upload is not None:
-            with order.upload.path.open("rb") as file:
+            with self._checking, order.upload.path.open("rb") as file:
                 check(file, self._limits)
         made = made_before(self._idempotency, order.owner, order.idempotency_key, order.fingerprint)
         if made is not None:

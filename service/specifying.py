@@ -88,17 +88,23 @@ def _dataset(given: Mapping[str, Any], find: FindDataset, problems: Problems) ->
 def _merge(preset: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The preset with the given fields in their place; of objects (`augmentations`) only the members given.
 
-    Options of the preset's loss say nothing about another loss.
+    Options of the preset's loss say nothing about another loss, and its crop nothing about smaller slices.
     """
     values = dict(preset)
     if "loss" in given and given["loss"] != preset.get("loss"):
         values.pop("loss_options", None)
+    if _below(given.get("image_size"), preset.get("augmentations", {}).get("crop")):
+        values["augmentations"] = {**preset["augmentations"], "crop": 0}
     for name, value in given.items():
         if name in _NESTED and isinstance(value, dict) and isinstance(values.get(name), dict):
             value = {**values[name], **value}
         if name not in _NOT_ITS_OWN:
             values[name] = value
     return values
+
+
+def _below(image_size: object, crop: object) -> bool:
+    return isinstance(image_size, int) and isinstance(crop, int) and image_size < crop
 
 
 def _read(values: Mapping[str, Any], problems: Problems) -> Recipe:

@@ -58,7 +58,7 @@ class WorkerSettings:
     @property
     def work_dir(self) -> Path:
         """What training runs need while they go on."""
-        return self.store.data_dir / "work"
+        return self.store.data_dir / "work" / "training-runs"
 
 
 def _folder_or_none(reader: EnvReader, name: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,28 @@ def compose(file: str = "docker-compose.yml") -> dict[str, Any]:
 def command_of(service: str) -> list[str]:
     """A service's command line."""
     return compose()["services"][service]["command"]
+
+
+def filled_in(text: str, env: Mapping[str, str]) -> str:
+    """`${NAME}`, `${NAME:-instead}` and `${NAME:+if set}` as Compose replaces them."""
+
+    def value(match: re.Match[str]) -> str:
+        given, kind, other = env.get(match["name"], ""), match["kind"], match["other"] or ""
+        return (other if given else "") if kind == ":+" else given or other
+
+    return re.sub(r"\$\{(?P<name>\w+)(?:(?P<kind>:[-+])(?P<other>[^}]*))?\}", value, text)
+
+
+def environment_of(service: str, env: Mapping[str, str]) -> dict[str, str]:
+    """What a service is given."""
+    given = compose()["services"][service].get("environment", {})
+    return {name: filled_in(str(value), env) for name, value in given.items()}
+
+
+def mounts_of(service: str, env: Mapping[str, str]) -> dict[str, str]:
+    """What is mounted where: target to source, with `:ro` where it is read only."""
+    volumes = [filled_in(volume, env).split(":") for volume in compose()["services"][service]["volumes"]]
+    return {target: ":".join([source, *mode]) for source, target, *mode in volumes}
 
 
 def dockerfile(name: str) -> list[str]:

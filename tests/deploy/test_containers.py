@@ -6,14 +6,28 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from service import processes
+from shared import catalog
 from shared.contract.names import Queue
-from tests.deploy.compose import OWN, ROOT, command_of, compose, copied, docker_command, dockerfile
+from tests.deploy.compose import (
+    OWN,
+    ROOT,
+    command_of,
+    compose,
+    copied,
+    docker_command,
+    dockerfile,
+    environment_of,
+    mounts_of,
+)
+from trainer.settings import WorkerSettings
 
+NO_API = ("flask", "flask_smorest", "gunicorn", "supervisor")
 DOCKERFILES = ("Dockerfile.api", "Dockerfile.gpu")
 
 
@@ -74,9 +88,60 @@ def test_only_the_api_is_published_and_only_on_loopback() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports["api"])
 
 
-def test_named_volumes_hold_what_must_survive() -> None:
-    mounted = {v.split(":")[0] for s in compose()["services"].values() for v in s.get("volumes", [])}
-    assert mounted == set(compose()["volumes"]) == {"data", "postgres"}
+def test_named_volumes_hold_what_must_survive_and_what_workers_can_make_again() -> None:
+    with_volumes = [name for name, service in compose()["services"].items() if "volumes" in service]
+    sources = {source.split(":")[0] for name in with_volumes for source in mounts_of(name, {}).values()}
+    assert sources - {"/dev/null"} == set(compose()["volumes"]) == {"data", "cache", "postgres"}
+
+
+def test_the_workers_share_a_cache_that_the_images_let_them_write_to() -> None:
+    for service in ("inference-worker", "training-worker"):
+        assert mounts_of(service, {})[f"{environment_of(service, {})['DATA_DIR']}/cache"] == "cache"
+    # A new volume takes its owner from the image; otherwise it would be root's.
+    for name in DOCKERFILES:
+        assert any(
+            "install --directory --owner=app" in line and "/data/cache" in line for line in dockerfile(name)
+        )
+
+
+def test_datasets_of_the_operator_are_seen_under_one_path_and_read_only() -> None:
+    env = {"DATASETS_DIR": "/srv/studies"}
+    for service in ("api", "training-worker"):
+        path = environment_of(service, env)["DATASETS_DIR"]
+        assert path and mounts_of(service, env)[path] == "/srv/studies:ro"
+    assert "/datasets" not in mounts_of("inference-worker", env)
+
+
+def test_folders_that_are_not_given_are_unset_and_nothing_is_made_for_them() -> None:
+    for service in ("api", "training-worker"):
+        assert not environment_of(service, {})["DATASETS_DIR"]
+        assert mounts_of(service, {})["/datasets"] == "/dev/null:ro"
+    assert not environment_of("training-worker", {})["ENCODER_WEIGHTS_DIR"]
+
+
+def test_encoder_weights_and_downloads_have_a_place_in_the_training_worker() -> None:
+    env = {"ENCODER_WEIGHTS_DIR": "/srv/weights"}
+    path = environment_of("training-worker", env)["ENCODER_WEIGHTS_DIR"]
+    assert mounts_of("training-worker", env)[path] == "/srv/weights:ro"
+    assert environment_of("training-worker", {})["HF_HOME"].startswith("/data/cache/")
+
+
+@pytest.mark.parametrize("name", ["TRAINING_THREADS", "TRAINING_NICE", "CHECKPOINT_S"])
+def test_settings_of_training_are_passed_on(name: str) -> None:
+    assert environment_of("training-worker", {name: "7"})[name] == "7"
+
+
+def test_what_is_not_set_leaves_the_defaults_of_the_settings() -> None:
+    given = environment_of("training-worker", {}) | {"DATABASE_PASSWORD_FILE": ""}
+    assert WorkerSettings.from_env(given) == WorkerSettings.from_env(
+        {name: given[name] for name in ("DATA_DIR", "REDIS_URL", "DATABASE_URL")}
+    )
+
+
+def test_training_stands_back_and_has_shared_memory_for_its_batches() -> None:
+    training, inference = (compose()["services"][f"{name}-worker"] for name in ("training", "inference"))
+    assert training["cpu_shares"] < inference.get("cpu_shares", 1024)
+    assert int(training["shm_size"].removesuffix("gb")) >= 1
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
@@ -120,13 +185,40 @@ def test_hadolint_finds_nothing(name: str) -> None:
     ("name", "module", "hidden"),
     [
         ("Dockerfile.api", "service.wsgi", ("torch", "torchvision", "openvino", "timm", "supervisor")),
-        ("Dockerfile.gpu", "trainer.celery_app", ("flask", "flask_smorest", "gunicorn", "supervisor")),
+        ("Dockerfile.gpu", "trainer.celery_app", NO_API),
+        ("Dockerfile.gpu", "trainer.training.child", NO_API),
     ],
 )
 def test_what_an_image_copies_is_enough_to_import_what_it_runs(
     tmp_path: Path, name: str, module: str, hidden: tuple[str, ...]
 ) -> None:
-    """In a folder with only the copied files, and without the packages that the image does not install."""
+    result = in_image(tmp_path, name, hidden, f"import {module}")
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_worker_image_has_the_code_of_everything_that_can_be_chosen(tmp_path: Path) -> None:
+    """A training process loads it by name, once somebody asks for it."""
+    tables = [name for name, value in vars(catalog).items() if name.isupper() and isinstance(value, Mapping)]
+    targets = {
+        entry.target.split(":")[0]
+        for table in tables
+        for entry in getattr(catalog, table).values()
+        if isinstance(entry, catalog.Entry)
+    }
+    assert {"shared.ml.models.unet", "shared.imaging.datasets.lgg"} <= targets
+    result = in_image(tmp_path, "Dockerfile.gpu", NO_API, f"import {', '.join(sorted(targets))}")
+    assert result.returncode == 0, result.stderr
+
+
+def test_presets_are_in_the_image_of_the_api_which_alone_reads_them() -> None:
+    assert "recipes" in copied("Dockerfile.api")
+    assert "recipes" not in copied("Dockerfile.gpu")
+
+
+def in_image(
+    tmp_path: Path, name: str, hidden: tuple[str, ...], code: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run `code` with the project's files that an image holds, and without the packages that it does not."""
     for source in copied(name):
         target = tmp_path / source
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -136,8 +228,7 @@ def test_what_an_image_copies_is_enough_to_import_what_it_runs(
             )
         else:
             shutil.copy(ROOT / source, target)
-    hide = f"import sys; sys.modules.update(dict.fromkeys({hidden!r})); import {module}"
-    result = subprocess.run(
+    hide = f"import sys; sys.modules.update(dict.fromkeys({hidden!r})); {code}"
+    return subprocess.run(
         [sys.executable, "-c", hide], cwd=tmp_path, capture_output=True, text=True, timeout=100
     )
-    assert result.returncode == 0, result.stderr

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from service.embedded import redis_server
-from tests.deploy.compose import command_of, compose
+from tests.deploy.compose import command_of, compose, environment_of
 from tests.fakes.launch import ROOT, a_png, clean_environment, get, post_image, until
 from tests.fakes.model import make_model
 from tests.shared.storage import postgres
@@ -41,10 +41,9 @@ class Stack:
 
     def environment(self, service: str) -> dict[str, str]:
         """What the service gets, with paths and addresses of this machine."""
-        given = compose()["services"][service].get("environment", {})
-        values = {name: self._replaced.get(name, str(value)) for name, value in given.items()}
+        values = environment_of(service, {"DEVICE": "cpu"})
+        values |= {name: self._replaced[name] for name in values.keys() & self._replaced.keys()}
         values = {n: v.replace("/run/secrets", f"{self.place}/secrets") for n, v in values.items()}
-        values = {n: "cpu" if v == "${DEVICE:-auto}" else v for n, v in values.items()}
         if not self._replaced["DATABASE_URL"].startswith("postgresql"):
             values.pop("DATABASE_PASSWORD_FILE", None)  # SQLite has none
         # torch, because the other engine converts the model first, which takes longer than all else here.

@@ -66,11 +66,19 @@ class Redis:
 class WorkerProcess:
     """A worker as `make run` starts it."""
 
-    def __init__(self, log: Path, queue: Queue = Queue.INFERENCE, **settings: object) -> None:
+    def __init__(
+        self,
+        log: Path,
+        queue: Queue = Queue.INFERENCE,
+        *,
+        app: str = "trainer.celery_app",
+        **settings: object,
+    ) -> None:
         self._log = log
+        command = [app if word == "trainer.celery_app" else word for word in worker_command(queue)[1:]]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, *worker_command(queue)[1:]],
+                [sys.executable, *command],
                 cwd=ROOT,
                 env=clean_environment(**settings),
                 stdout=output,

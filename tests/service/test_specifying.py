@@ -61,6 +61,19 @@ def test_options_of_the_presets_loss_are_not_given_to_another_loss(tmp_path: Pat
     assert same.loss_options == {"bce_weight": 2.0} and other.loss_options == {}
 
 
+def test_the_presets_crop_is_not_taken_for_slices_smaller_than_it() -> None:
+    def crop(**given: Any) -> int:
+        request = {"recipe": "lgg-unet", "dataset": "d", **given}
+        return specify(request, PRESETS, lambda _: study()).recipe.augmentations.crop
+
+    preset = PRESETS.get("lgg-unet").recipe.augmentations
+    assert crop(image_size=224) == preset.crop > 128
+    assert crop(image_size=128) == crop(image_size=128, augmentations={"degrees": 5}) == 0
+    assert crop(image_size=128, augmentations={"crop": 64}) == 64
+    given = {"recipe": "lgg-unet", "dataset": "d", "image_size": 128, "augmentations": {"crop": 208}}
+    assert errors_of(given).keys() == {"augmentations.crop"}
+
+
 def test_the_format_is_the_datasets_and_another_one_is_refused() -> None:
     other = replace(study(), format="image_mask")
     assert errors_of({"recipe": "lgg-unet", "dataset": "d", "dataset_format": "lgg"}, other).keys() == {

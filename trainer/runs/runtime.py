@@ -6,12 +6,9 @@ from shared.storage.files import FileStore
 from shared.storage.training_runs import TrainingRuns
 from trainer.intake.intake import Intake
 from trainer.intake.local import LocalDatasets
-from trainer.periodic import Periodic
 from trainer.runs.supervisor import RunSettings, Supervisor
 from trainer.runs.worker import TrainingWorker
 from trainer.settings import WorkerSettings
-
-CLEAN_S = 10.0
 
 
 class Training:
@@ -24,7 +21,7 @@ class Training:
         runs, datasets = TrainingRuns(database), Datasets(database, max_attempts=store.max_attempts)
         folders = LocalDatasets(files, settings.cache_dir, settings.datasets)
         run_settings = RunSettings(
-            work_dir=settings.work_dir / worker_id,
+            work_dir=settings.work_dir,
             device=settings.device,
             threads=settings.training_threads,
             nice=settings.training_nice,
@@ -34,7 +31,6 @@ class Training:
         )
         self._drain_s = settings.drain_s
         self._intake = Intake(datasets, folders, worker_id, store.lease_s)
-        self._cleaning = Periodic("datasets", self._intake.clean, CLEAN_S, jitter=0.25)
         self._worker = TrainingWorker(
             runs,
             Supervisor(runs, datasets, folders, files, run_settings, lambda: self._worker.stopping),
@@ -44,7 +40,6 @@ class Training:
 
     def start(self) -> None:
         """Look for work."""
-        self._cleaning.start()
         self._intake.start()
         self._worker.start()
 
@@ -55,6 +50,5 @@ class Training:
 
     def stop(self) -> None:
         """What is under way is left to another worker."""
-        self._cleaning.stop()
         self._worker.stop(self._drain_s)
         self._intake.stop()

@@ -6,6 +6,7 @@ Every write is fenced by the claim, so that a worker that was given up for dead 
 import errno
 import re
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -17,7 +18,15 @@ from typing import Any, Protocol, TypeVar
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.contract.errors import DatasetGone, DiskFull, JobFailed, NotFound, ServiceError, TrainingFailed
+from shared.contract.errors import (
+    DatasetGone,
+    DiskFull,
+    JobFailed,
+    NotFound,
+    OutOfMemory,
+    ServiceError,
+    TrainingFailed,
+)
 from shared.contract.names import DatasetStatus
 from shared.storage.cards import ModelCard
 from shared.storage.dataset_views import DatasetView
@@ -27,6 +36,7 @@ from shared.storage.paths import checkpoint_path, model_folder
 from shared.storage.training_runs import RunClaim, TrainingRuns
 from trainer.logs import brief
 from trainer.runs.lease import Lease
+from trainer.runs.memory import out_of_memory_kills
 from trainer.runs.order import Order
 from trainer.runs.process import GRACE_S, TrainingProcess
 from trainer.runs.workspace import Workspace
@@ -38,6 +48,7 @@ STOP_GRACE_S = 4.0  # enough to save a checkpoint before the worker itself is ki
 PATIENCE_S = (
     600.0  # how long the database may be away before a run is given up (its lease has run out long before)
 )
+LESS_MEMORY = "try a smaller batch_size or image_size."
 _SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -108,6 +119,17 @@ class Supervisor:
         with suppress(OSError):
             space.clean(ended=how in ("succeeded", "failed", "cancelled"))
 
+    def sweep(self) -> None:
+        """Remove what runs have left here that ended elsewhere, or whose worker was killed."""
+        root = self._settings.work_dir
+        for folder in root.iterdir() if root.is_dir() else ():
+            try:
+                over = self._runs.get(folder.name).ended
+            except NotFound:
+                over = True
+            if over:
+                shutil.rmtree(folder, ignore_errors=True)
+
     def _order(self, claim: RunClaim, space: Workspace, attempt: "_Attempt") -> Order | None:
         """What to do; None if the run was cancelled or the worker stopped before it began."""
         try:
@@ -152,6 +174,7 @@ class _Attempt:
         self._lease, self._stopping = lease, stopping
         self._model: Path | None = None
         self._failure: JobFailed | None = None
+        self._kills = out_of_memory_kills()
 
     def check(self, done: int, of: int) -> None:
         """For slow work to call: raises when it is not wanted any more."""
@@ -202,6 +225,10 @@ class _Attempt:
 
     def fail(self, failure: JobFailed) -> str:
         """For good; a person may resume it."""
+        if isinstance(
+            failure, DiskFull
+        ):  # the database may be on that disk, and need what the attempt has taken
+            self._space.clean(ended=False)
         self._patiently(lambda: self._runs.fail(self._claim, failure.code, failure.detail))
         return "cancelled" if self._lease.cancelling else "failed"
 
@@ -216,6 +243,8 @@ class _Attempt:
         if self._stopping():
             self._patiently(lambda: self._runs.release(self._claim))
             return "released"
+        if status == -signal.SIGKILL and out_of_memory_kills() > self._kills:
+            return self.fail(OutOfMemory("The system ended the run for want of memory: " + LESS_MEMORY))
         _log.warning("process_died", run_id=self._claim.id, status=status)
         self._space.note(f"the training process died ({_cause(status)}); it will be started again")
         self._space.send_log(now=True)
@@ -289,11 +318,6 @@ def model_id(claim: RunClaim) -> str:
     """Of the model that the run makes: its name, and enough of its id to be the only one."""
     slug = _SLUG.sub("-", claim.name.lower()).strip("-")[:40] or "model"
     return f"{slug}-{claim.id[:8]}"
-
-
-def clear(work_dir: Path) -> None:
-    """Remove what runs of an earlier worker process have left on this host."""
-    shutil.rmtree(work_dir, ignore_errors=True)
 
 
 def _failure(code: str, message: str) -> JobFailed:

@@ -1,6 +1,7 @@
 """A thread that does training runs, one after the other, as long as the database says that some are due."""
 
 import threading
+import time
 
 import structlog
 
@@ -12,6 +13,7 @@ _log = structlog.get_logger(__name__)
 # A message only wakes the worker up; what it missed (a message of Redis' lost, a run of a dead worker) it finds itself.
 LOOK_EVERY_S = 1.0
 TROUBLE_S = 2.0
+SWEEP_S = 600.0
 
 
 class TrainingWorker:
@@ -19,6 +21,7 @@ class TrainingWorker:
 
     def __init__(self, runs: TrainingRuns, supervisor: Supervisor, worker_id: str, lease_s: float) -> None:
         self._runs, self._supervisor, self._worker_id, self._lease_s = runs, supervisor, worker_id, lease_s
+        self._swept_at: float | None = None
         self._due = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="training", daemon=True)
@@ -57,6 +60,13 @@ class TrainingWorker:
     def _once(self) -> bool:
         claim = self._runs.claim_next(self._worker_id, self._lease_s)
         if claim is None:
+            self._sweep()
             return False
         self._supervisor.run(claim)
         return True
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        if self._swept_at is None or now - self._swept_at > SWEEP_S:
+            self._swept_at = now
+            self._supervisor.sweep()

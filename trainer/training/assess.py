@@ -134,16 +134,16 @@ def volume_metrics(found: Sequence[Finding]) -> dict[str, Any]:
 
 
 def slice_metrics(found: Sequence[Finding]) -> dict[str, Any]:
-    """Tumour yes/no by slice: sensitivity, specificity, and AUC of the highest probability."""
+    """Tumour yes/no by slice: sensitivity, specificity, and AUC of the highest probability; None: nothing to go by."""
     truth = np.array([f.truth.any() for f in found])
     said = np.array([f.mask.any() for f in found])
     score = np.array([f.probability.max() for f in found])
     return {
         "slices": len(found),
         "with_tumour": int(truth.sum()),
-        "sensitivity": round(float(said[truth].mean()), 4),
-        "specificity": round(float((~said[~truth]).mean()), 4),
-        "auc": round(area_under_curve(score, truth), 4),
+        "sensitivity": _mean(said[truth]),
+        "specificity": _mean(~said[~truth]),
+        "auc": round(area_under_curve(score, truth), 4) if 0 < truth.sum() < len(truth) else None,
     }
 
 
@@ -153,12 +153,17 @@ def calibration_metrics(found: Sequence[Finding]) -> dict[str, Any]:
     promised = np.array([f.confidence for f in yes])
     kept = np.array([f.truth[f.mask].mean() for f in yes])
     return {
-        "found": {"slices": len(yes), "mean_confidence": round(float(promised.mean()), 4),
-                  "share_of_mask_that_is_tumour": round(float(kept.mean()), 4),
-                  "expected_calibration_error": round(_calibration_error(promised, kept), 4)},
-        "not_found": {"slices": len(no), "mean_confidence": round(float(np.mean([f.confidence for f in no])), 4),
-                      "share_truly_without": round(float(np.mean([not f.truth.any() for f in no])), 4)},
+        "found": {"slices": len(yes), "mean_confidence": _mean(promised),
+                  "share_of_mask_that_is_tumour": _mean(kept),
+                  "expected_calibration_error": round(_calibration_error(promised, kept), 4) if yes else None},
+        "not_found": {"slices": len(no), "mean_confidence": _mean([f.confidence for f in no]),
+                      "share_truly_without": _mean([not f.truth.any() for f in no])},
     }  # fmt: skip
+
+
+def _mean(values: Sequence[float] | np.ndarray) -> float | None:
+    """None where there is nothing to take the mean of: a small study may have no slice of a kind."""
+    return round(float(np.mean(values)), 4) if len(values) else None
 
 
 def _calibration_error(promised: np.ndarray, kept: np.ndarray, bins: int = 10) -> float:

@@ -74,19 +74,24 @@ def _row(name: str, values: dict[str, Any]) -> str:
 
 
 def _slices(metrics: dict[str, Any]) -> str:
-    slices, found, missed = (
-        metrics["slices"],
-        metrics["confidence"]["found"],
-        metrics["confidence"]["not_found"],
-    )
+    slices, confidence = _shown(metrics["slices"]), metrics["confidence"]
+    found, missed = _shown(confidence["found"]), _shown(confidence["not_found"])
     return (
         f"Tumour yes/no by slice ({slices['slices']} slices, {slices['with_tumour']} with tumour): sensitivity "
-        f"{slices['sensitivity']:.3f}, specificity {slices['specificity']:.3f}, AUC {slices['auc']:.3f}.\n\n"
-        f"Confidence: where tumour was said ({found['slices']} slices) it averages {found['mean_confidence']:.3f} and "
-        f"{found['share_of_mask_that_is_tumour']:.3f} of the mask's pixels are tumour (expected calibration error "
-        f"{found['expected_calibration_error']:.3f}); where none was said ({missed['slices']} slices) it averages "
-        f"{missed['mean_confidence']:.3f} and {missed['share_truly_without']:.3f} of the slices are without tumour."
+        f"{slices['sensitivity']}, specificity {slices['specificity']}, AUC {slices['auc']}.\n\n"
+        f"Confidence: where tumour was said ({found['slices']} slices) it averages {found['mean_confidence']} and "
+        f"{found['share_of_mask_that_is_tumour']} of the mask's pixels are tumour (expected calibration error "
+        f"{found['expected_calibration_error']}); where none was said ({missed['slices']} slices) it averages "
+        f"{missed['mean_confidence']} and {missed['share_truly_without']} of the slices are without tumour."
     )
+
+
+def _shown(values: dict[str, Any]) -> dict[str, str]:
+    """Counts as they are, the rest with three digits."""
+    return {
+        name: str(value) if isinstance(value, int) else "(not measured)" if value is None else f"{value:.3f}"
+        for name, value in values.items()
+    }
 
 
 def _unlike(metrics: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from io import RawIOBase
 from pathlib import Path
 from typing import Any, TextIO
@@ -94,10 +95,10 @@ class Pipe:
 
     def step(self, done: int) -> None:
         """See Reporter."""
-        now = self._clock()
+        now, first = self._clock(), self._begun is None
         self._done = done
         self._begun = self._begun or (now, done)
-        if now - self._told_at >= PROGRESS_S:
+        if first or now - self._told_at >= PROGRESS_S:
             self._tell()
         self._obey()
 
@@ -197,6 +198,7 @@ def main() -> int:
     )
     order = Order.from_line(commands_in.readline().decode())
     os.nice(order.nice)
+    _go_first()
     torch.set_num_threads(order.threads or os.cpu_count() or 1)
     recipe = recipe_from(order.specification)
     commands = Commands(commands_in, _die)
@@ -230,6 +232,12 @@ def _own_pipes() -> tuple[RawIOBase, TextIO]:
     os.dup2(2, 1)
     os.close(nothing)
     return commands, messages
+
+
+def _go_first() -> None:
+    """Where memory runs out, the kernel is to take this process, not the inference worker or the database."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _device(asked: str) -> str:

@@ -19,7 +19,5 @@ class Ema:
     def update(self, network: nn.Module, step: int) -> None:
         """Move towards `network`; early steps move faster, so that the random start is soon forgotten."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for own, new in zip(self.network.parameters(), network.parameters(), strict=True):
-            own.lerp_(new, 1 - decay)
-        for kept, current in zip(self.network.buffers(), network.buffers(), strict=True):
-            kept.copy_(current)
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
+        torch._foreach_copy_(list(self.network.buffers()), list(network.buffers()))

@@ -80,7 +80,7 @@ def run_training(recipe: Recipe, paths: Paths, device: torch.device, reporter: R
     if resume_from is not None:
         history, origin = checkpoint.load(resume_from, state, recipe.identity())
         reporter.resumed(history)
-    feed = _Feed(recipe, slices, slices.of(split.train))
+    feed = Feed(recipe, slices, slices.of(split.train))
     keeper = _Keeper(recipe, paths, device, reporter, slices, split, feed.steps, history, origin)
     try:
         _stop_early(history, recipe.early_stopping_patience)  # a run killed just after it had decided to stop
@@ -145,7 +145,7 @@ class _Keeper:
         self.reporter.checkpoint(self.paths.checkpoint, state.epoch, state.step)
 
 
-class _Feed:
+class Feed:
     """Batches of an epoch, the same for the same seed, epoch and slices."""
 
     def __init__(self, recipe: Recipe, slices: Slices, allowed: np.ndarray) -> None:
@@ -159,15 +159,20 @@ class _Feed:
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """The full batches of this epoch from the `first` on, augmented by other processes meanwhile."""
+        # One helper process keeps two cores busy; a GPU wants more of them.
+        workers = min(8, max(1, (os.cpu_count() or 1) // 2))
+        yield from DataLoader(
+            self.items(epoch, first), self.recipe.batch_size, num_workers=workers, drop_last=True
+        )
+
+    def items(self, epoch: int, first: int) -> TrainingSlices:
+        """The slices of those batches, one by one."""
         crop = self.recipe.augmentations.crop
         whole = epoch >= self.recipe.augmentations.crop_until * self.recipe.epochs
         augment = Augment(self.recipe.augmentations, 0 if whole else crop)
         size = self.recipe.batch_size
         order = self._order(epoch)[: self.steps * size]
-        data = TrainingSlices(self.slices, order, augment, self._seed(epoch), first * size)
-        # One helper process keeps two cores busy; a GPU wants more of them.
-        workers = min(8, max(1, (os.cpu_count() or 1) // 2))
-        yield from DataLoader(data, size, num_workers=workers, drop_last=True)
+        return TrainingSlices(self.slices, order, augment, self._seed(epoch), first * size)
 
     def _order(self, epoch: int) -> list[int]:
         return draw_epoch(self.tumour_N, self.allowed, self.recipe.empty_per_tumour, self._seed(epoch))

@@ -3,6 +3,7 @@
 All slices of a patient must come under one name, or the split by patient leaks.
 """
 
+import codecs
 import csv
 import io
 import re
@@ -34,7 +35,10 @@ class Patients:
 
 
 def patients_of(images: Sequence[PurePosixPath], source: Source, pattern: str | None) -> Patients:
-    """The patients of these images; raises DatasetError where the pattern takes too long."""
+    """The patients of these images.
+
+    Raises DatasetError where the pattern takes too long, or a table contradicts itself.
+    """
     if pattern is not None:
         return Patients(_by_pattern(images, pattern), "pattern")
     table = _table(source)
@@ -77,28 +81,40 @@ def _place(path: PurePosixPath) -> tuple[str, ...]:
 
 
 def _table(source: Source) -> dict[str, str]:
-    """File -> patient, by relative path or by name, from the first CSV that has columns for both."""
+    """File -> patient, by relative path or by name, from the first CSV that has columns for both.
+
+    Paths count from the dataset or from the CSV's own folder. Raises DatasetError where a file has two patients.
+    """
     tables = [name for name in source.names() if name.lower().endswith(".csv")]
     for name in sorted(tables, key=lambda name: (name.count("/"), name))[:20]:
         data = source.read(name)
-        if len(data) <= _MAX_TABLE_BYTES and (found := _rows(data)):
-            return found
+        if len(data) <= _MAX_TABLE_BYTES and (found := _rows(name, data)):
+            folder = PurePosixPath(name).parent
+            return {str(folder / file): patient for file, patient in found.items()} | found
     return {}
 
 
-def _rows(data: bytes) -> dict[str, str]:
-    text = io.StringIO(data.decode("utf-8-sig", "replace"), newline="")
+def _rows(name: str, data: bytes) -> dict[str, str]:
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    text = data.decode(encoding, "replace")
+    head = text.partition("\n")[0]
+    found: dict[str, str] = {}
     try:
-        reader = csv.DictReader(text)
-        columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-        file = _first(columns.get, _FILE_COLUMNS)
-        patient = _first(columns.get, _PATIENT_COLUMNS)
-        if file is None or patient is None:
+        # Spreadsheets of half the world write semicolons.
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+        columns = {(column or "").strip().lower(): column for column in reader.fieldnames or ()}
+        file_column = _first(columns.get, _FILE_COLUMNS)
+        patient_column = _first(columns.get, _PATIENT_COLUMNS)
+        if file_column is None or patient_column is None:
             return {}
-        pairs = ((row.get(file), row.get(patient)) for row in reader)
-        return {f.strip().removeprefix("./"): p.strip() for f, p in pairs if f and p and p.strip()}
+        for row in reader:
+            file = (row.get(file_column) or "").strip().replace("\\", "/").removeprefix("./")
+            patient = (row.get(patient_column) or "").strip()
+            if file and patient and found.setdefault(file, patient) != patient:
+                raise DatasetError(f"{name} gives two patients for {file}")
     except csv.Error:
         return {}
+    return found
 
 
 def _first(get: Callable[[str], str | None], names: Sequence[str]) -> str | None:

@@ -270,3 +270,38 @@ def test_progress_is_kept(bench):
     assert bench.do(["send", {"event": "progress", "progress": progress}]).progress in ({}, progress)
     told = bench.do(["send", {"event": "progress", "progress": progress}], model(bench))
     assert told.progress == progress
+
+
+def test_what_killed_workers_have_left_is_swept_up(bench):
+    work = bench.tmp_path / "work"
+    for name in (bench.run_id, "of-a-run-that-nobody-knows"):
+        (work / name / "attempt-1").mkdir(parents=True)
+    bench.supervisor.sweep()
+    assert [folder.name for folder in work.iterdir()] == [bench.run_id]
+    bench.runs.cancel(bench.run_id)
+    bench.supervisor.sweep()
+    assert [*work.iterdir()] == []
+
+
+def test_a_process_that_the_kernel_ended_for_its_memory_is_not_tried_again(bench, monkeypatch):
+    counts = iter([3, 4])
+    monkeypatch.setattr("trainer.runs.supervisor.out_of_memory_kills", lambda: next(counts))
+    view = bench.do(["kill"])
+    assert (view.status, view.error["code"]) == (RunStatus.FAILED, "out_of_memory")
+
+
+def test_a_process_that_somebody_killed_is(bench, monkeypatch):
+    monkeypatch.setattr("trainer.runs.supervisor.out_of_memory_kills", lambda: 3)
+    assert bench.do(["kill"]).status == RunStatus.QUEUED
+
+
+def test_a_full_disk_is_freed_before_the_database_is_told(bench, monkeypatch):
+    def fail(claim, code, message):
+        assert bench.left_over() == []
+        return TrainingRuns.fail(bench.runs, claim, code, message)
+
+    monkeypatch.setattr(bench.runs, "fail", fail)
+    view = bench.do(
+        ["write", "big", 1000], ["send", {"event": "failed", "code": "disk_full", "message": "full"}]
+    )
+    assert view.error["code"] == "disk_full"

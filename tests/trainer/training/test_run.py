@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from shared.contract.errors import LossNotFinite
 from shared.ml.checkpoint import load_model, load_tensors
 from shared.recipe import recipe_from
 from shared.storage.cards import ModelCard
@@ -72,6 +73,77 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_weights(study, tmp
     resumed = run_training(tiny(epochs=3), Paths(study, tmp_path / "cut"), CPU, Terminal(1))
     assert [e["epoch"] for e in resumed.history] == [1, 2, 3]
     assert same(weights(whole.network), weights(resumed.network))
+
+
+class Stops(Terminal):
+    """Asks for a checkpoint after some steps, and dies once it has it."""
+
+    def __init__(self, after):
+        super().__init__(1)
+        self.left = after
+
+    def wants_checkpoint(self):
+        self.left -= 1
+        return self.left == 0
+
+    def checkpoint(self, path, epoch, step):
+        if self.left <= 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", [1, 3, 4])
+def test_a_run_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights_and_losses(study, tmp_path, after):
+    whole = run_training(tiny(), Paths(study, tmp_path / "whole"), CPU, Terminal(1))
+    with pytest.raises(KeyboardInterrupt):
+        run_training(tiny(), Paths(study, tmp_path / "cut"), CPU, Stops(after))
+    resumed = run_training(tiny(), Paths(study, tmp_path / "cut"), CPU, Terminal(1))
+    assert same(weights(whole.network), weights(resumed.network))
+    for name in ("epoch", "train_loss", "validation_loss", "validation_dice", "learning_rate"):
+        assert [e[name] for e in whole.history] == [e[name] for e in resumed.history]
+
+
+def test_a_stop_that_was_decided_on_is_not_forgotten(study, tmp_path):
+    recipe = tiny(epochs=9, early_stopping_patience=1, learning_rate=1e-9)
+    whole = run_training(recipe, Paths(study, tmp_path), CPU, Terminal(1))
+    again = run_training(recipe, Paths(study, tmp_path), CPU, Terminal(1))
+    assert len(whole.history) < 9
+    assert [e["epoch"] for e in again.history] == [e["epoch"] for e in whole.history]
+
+
+def test_a_loss_that_blows_up_is_said_so(study, tmp_path, monkeypatch):
+    monkeypatch.setattr("trainer.training.loop.nn.utils.clip_grad_norm_", _blow_up)
+    with pytest.raises(LossNotFinite, match="learning rate"):
+        run_training(tiny(), Paths(study, tmp_path), CPU, Terminal(1))
+
+
+def _blow_up(parameters, _):
+    for parameter in parameters:
+        parameter.grad.fill_(float("inf"))
+
+
+def test_fewer_patients_and_steps(study, tmp_path):
+    limited = tiny(limit={"patients": 4, "steps_per_epoch": 1}, epochs=1)
+    trained = run_training(limited, Paths(study, tmp_path), CPU, Terminal(1))
+    assert len(set(trained.slices.patients)) == 4
+    assert checkpoint_step(tmp_path) == 1
+
+
+def checkpoint_step(folder):
+    _, metadata = load_tensors(folder / "checkpoint.safetensors")
+    return json.loads(metadata["checkpoint"])["step"]
+
+
+def test_split_by_slice_deals_slices_out(study, tmp_path):
+    trained = run_training(tiny(split="slice", epochs=1), Paths(study, tmp_path), CPU, Terminal(1))
+    parts = [{unit.split("/")[0] for unit in part} for part in (trained.split.train, trained.split.test)]
+    assert parts[0] & parts[1], "the same patient on both sides: that is what it is"
+    assert not set(trained.split.train) & set(trained.split.test)
+
+
+def test_pseudonyms_hide_the_names_of_folders(study, tmp_path):
+    trained = run_training(tiny(epochs=1), Paths(study, tmp_path, pseudonyms=True), CPU, Terminal(1))
+    assert all(patient.startswith("p-") for patient in trained.slices.patients)
+    assert "TCGA" not in (tmp_path / "split.json").read_text()
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(study, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.contract.errors import DatasetError
 from shared.imaging.datasets.image_mask import ImageMaskDataset
 from shared.imaging.datasets.patients import split_number
 from shared.imaging.datasets.patterns import MAX_PATH, compile_pattern, find
@@ -83,6 +84,21 @@ def test_a_table_tells_patients(head: str, tmp_path: Path) -> None:
     assert found == {"A/1": ("anna", 1)} and contents.patients_from == "csv"
     _, contents = patients(tmp_path, ["A/2"])
     assert [f.code for f in contents.findings] == ["patient_unknown"]
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("path", ["images/1.png", "./images/1.png", "images\\1.png", "study/images/1.png"])
+def test_a_table_as_spreadsheets_write_it(between: str, encoding: str, path: str, tmp_path: Path) -> None:
+    table = f"file{between}patient\r\n{path}{between}änne\r\n".encode(encoding)
+    found, contents = patients(tmp_path, ["study/images/1"], {"study/table.csv": table})
+    assert found == {"study/images/1": ("änne", 1)} and contents.patients_from == "csv"
+
+
+def test_a_table_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    table = {"t.csv": b"file,patient\nA/1.png,anna\nA/1.png,anna\nA/1.png,bert\n"}
+    with pytest.raises(DatasetError, match=r"t\.csv gives two patients for A/1\.png"):
+        patients(tmp_path, ["A/1"], table)
 
 
 def test_a_table_of_something_else_is_no_table_of_patients(tmp_path: Path) -> None:
