@@ -45,17 +45,19 @@ class Loop:
         return float(np.median(np.divide(self.bare_s, seconds)))
 
 
-def measure(recipe: Recipe, data: Path, device: torch.device, steps: int, rounds: int) -> Loop:
+def measure(
+    recipe: Recipe, data: Path, device: torch.device, steps: int, rounds: int, threads: int = 0
+) -> Loop:
     """Each round does `steps` steps three times: bare, with batches in memory, with the feed of a real epoch.
 
     Validation is left out, and so is what a round before the first would warm up.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)  # as in a training process
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or os.cpu_count() or 1)  # as in a training process
     try:
         return _measure(recipe, data, device, steps, rounds)
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def _measure(recipe: Recipe, data: Path, device: torch.device, steps: int, rounds: int) -> Loop:

@@ -119,8 +119,11 @@ def _checked_card(folder: Path) -> ModelCard:
     """The card, once it and the weights are known to be good. InvalidCard, InvalidModel."""
     try:
         card = ModelCard.load(folder / CARD)
-    except InvalidCard:
-        raise
+    except InvalidCard as error:
+        if error.errors is not None:
+            raise
+        why = error.detail.removeprefix(f"{folder}/")  # where it lies on this host is nobody's business
+        raise InvalidCard(why, {CARD: [why]}) from None
     except ValueError as error:  # such as a number of thousands of digits
         raise InvalidCard(f"The model card is not valid: {error}", {"card": [str(error)]}) from None
     check_servable(card, _checked_weights(folder / WEIGHTS, card))

@@ -1,7 +1,7 @@
 """`python -m service run`: the whole service on one machine, with nothing to install or start beside it.
 
-A private Redis (unless REDIS_URL names one), an inference worker, training workers and gunicorn, kept alive by supervisor and
-stopped together. Whatever ends is restarted; nothing outlives this process, not even when it is killed.
+A private Redis (unless REDIS_URL names one), an inference worker, training workers and gunicorn, kept alive by
+supervisor and stopped together. Whatever ends is restarted; nothing outlives this process, not even when it is killed.
 """
 
 import os
@@ -106,7 +106,9 @@ def embedded_programs(
     programs = [
         Program("worker", _ours(processes.worker_command(Queue.INFERENCE)), rank=20, settled_s=20),
         *(
-            Program(f"training-{number}", _ours(processes.worker_command(Queue.TRAINING)), rank=20, settled_s=10)
+            Program(
+                f"training-{number}", _ours(processes.worker_command(Queue.TRAINING)), rank=20, settled_s=10
+            )
             for number in range(1, training_workers + 1)
         ),
         Program("api", _ours(processes.api_command()), rank=30, settled_s=5, stop_s=28),

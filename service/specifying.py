@@ -34,6 +34,8 @@ def specify(given: Mapping[str, Any], presets: Presets, find_dataset: FindDatase
     preset = _preset(given, presets, problems)
     dataset = _dataset(given, find_dataset, problems)
     values = _merge(preset.given if preset else {}, given)
+    if dataset is not None:
+        values = _about(values, given, dataset)
     if dataset is not None and "dataset_format" not in given:
         values["dataset_format"] = dataset.format
     elif dataset is not None and given["dataset_format"] != dataset.format:
@@ -107,6 +109,19 @@ def _below(image_size: object, crop: object) -> bool:
     return isinstance(image_size, int) and isinstance(crop, int) and image_size < crop
 
 
+def _about(values: Mapping[str, Any], given: Mapping[str, Any], dataset: DatasetView) -> dict[str, Any]:
+    """What the model's card will say in words: the preset's words are about its own data, not about this."""
+    own = given.get("card", {})
+    if not isinstance(own, dict):
+        return dict(values)
+    report = dataset.report or {}
+    data = (
+        f"The dataset {dataset.name} of this service ({dataset.format}): {report.get('patients', 0)} patients, "
+        f"{report.get('slices', 0)} slices."
+    )
+    return {**values, "description": given.get("description", ""), "card": {"data": data, **own}}
+
+
 def _read(values: Mapping[str, Any], problems: Problems) -> Recipe:
     """The recipe; what is wrong goes into `problems` and its default in its place, so that the rest can be checked."""
     try:
@@ -133,10 +148,24 @@ def _unfit(recipe: Recipe, report: Mapping[str, Any]) -> Iterator[tuple[str, str
         yield "in_channels", f"must be {channels}, as the dataset's"
     if not tumour:
         yield "dataset", "has no slice with tumour to learn from"
+    # Not exact, as patients differ: what passes by a slice or two fails at the start of the run, by the same name.
+    share = _training_share(recipe, patients, slices)
     drawn = min(slices, tumour + round(tumour * recipe.empty_per_tumour))
+    drawn = int(share * drawn) or drawn
     if recipe.batch_size > drawn:
-        yield "batch_size", f"must be at most {drawn}: so many slices can an epoch draw from this dataset"
+        yield (
+            "batch_size",
+            f"must be at most about {drawn}: so many slices an epoch draws from the training part",
+        )
     yield from _unfit_split(recipe, patients, slices, bool(report.get("split_feasible", True)))
+
+
+def _training_share(recipe: Recipe, patients: int, slices: int) -> float:
+    """The share of the dataset's slices that is trained on, if all patients have as many."""
+    taken = min(recipe.limit.patients or patients, patients)
+    of_patients = taken / max(patients, 1)
+    count = taken if recipe.split == "patient" else round(slices * of_patients)
+    return of_patients * max(part_sizes(count, recipe.split_fractions)[0], 0) / max(count, 1)
 
 
 def _unfit_split(recipe: Recipe, patients: int, slices: int, feasible: bool) -> Iterator[tuple[str, str]]:

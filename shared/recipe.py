@@ -161,8 +161,14 @@ def part_sizes(count: int, fractions: tuple[float, float, float]) -> tuple[int, 
 
 
 def _problems_of_the_rest(values: Mapping[str, Any], problems: strict.Problems) -> strict.Problems:
-    wrong = {place.split(".")[0].split("[")[0] for place in problems}
-    sound = {name: value for name, value in values.items() if name not in wrong}
+    sound: dict[str, Any] = {"name": "-", **values}
+    for place in problems:
+        field, _, member = place.partition("[")[0].partition(".")
+        inner = sound.get(field)
+        if member and isinstance(inner, dict):
+            sound[field] = {name: value for name, value in inner.items() if name != member}
+        else:
+            sound.pop(field, None)
     try:
         strict.read(Recipe, {"name": "-", **sound}, {})
     except InvalidFields as error:
@@ -213,7 +219,7 @@ def _ranges(recipe: Recipe) -> Found:
             value = getattr(value, part)
         # Written so that NaN fails.
         if value is not None and not low <= value <= high:
-            yield name, f"must be from {low:g} to {high:g}"
+            yield name, f"must be from {low:.10g} to {high:.10g}"
     if not (math.isfinite(recipe.learning_rate) and 0 < recipe.learning_rate <= 1):
         yield "learning_rate", "must be above 0 and at most 1"
     # The tables hold no network for anything else yet.
@@ -245,7 +251,7 @@ def _relations(recipe: Recipe) -> Found:
                 )
             elif not options[name].minimum <= value <= options[name].maximum:
                 low, high = options[name].minimum, options[name].maximum
-                yield f"loss_options.{name}", f"must be from {low:g} to {high:g}"
+                yield f"loss_options.{name}", f"must be from {low:.10g} to {high:.10g}"
 
 
 # Smallest and largest value of each number, by its place.

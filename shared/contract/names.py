@@ -76,6 +76,7 @@ class EventKind(StrEnum):
     STATUS = "status"
     EPOCH = "epoch"
 
+
 # Version of what travels through Redis (messages, pixels, answers); raised when old workers could not read it.
 PROTOCOL_VERSION = 1
 # Header of the HTTP answer, and the Celery message header with the same content.

@@ -64,7 +64,7 @@ def load_network(folder: Path) -> tuple[SegmentationNetwork, dict[str, torch.Ten
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise ModelUnusable(f"the weights of model {card.id} do not fit its card: {error}") from error
+        raise ModelUnusable(f"the weights of model {card.id} do not fit its card: {error!s:.300}") from error
     return network.float().eval(), features, card
 
 

@@ -9,6 +9,7 @@ import pytest
 from service import embedded
 from service.probes import for_url, health_problem, redis_problem
 from service.settings import ServiceSettings
+from service.supervision import configuration
 from shared.contract.config import ConfigError
 
 
@@ -37,6 +38,35 @@ def test_a_given_redis_is_used_and_none_is_started(tmp_path: Path) -> None:
     assert [program.name for program in programs] == ["worker", "training-1", "api"]
     assert "secret" not in " ".join(said)
     assert embedded.environment(env, settings(tmp_path), tmp_path, 1)["REDIS_URL"] == env["REDIS_URL"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "names"), [("", ["training-1"]), ("0", []), ("2", ["training-1", "training-2"])]
+)
+def test_so_many_training_workers_are_started_as_the_setting_says(
+    tmp_path: Path, workers: str, names: list[str]
+) -> None:
+    wanted = settings(tmp_path, TRAINING_WORKERS=workers).training_workers
+    programs = embedded.embedded_programs({"REDIS_URL": "redis://x"}, tmp_path, wanted, lambda line: None)
+    training = [program for program in programs if "training" in program.command]
+    assert [program.name for program in training] == names
+    assert [program.name for program in programs if program not in training] == ["worker", "api"]
+    # Sections of their own, so that each is kept alive, stopped and logged by itself.
+    text = configuration(tmp_path, tmp_path / "logs", programs)
+    assert all(f"[program:{name}]" in text and f"/logs/{name}.log" in text for name in names)
+    assert text.count("[program:") == len(programs)
+
+
+def test_training_workers_stop_after_the_api_and_before_redis(tmp_path: Path) -> None:
+    programs = embedded.embedded_programs({}, tmp_path, 2, lambda line: None)
+    rank = {program.name: program.rank for program in programs}
+    assert rank["redis"] < rank["training-1"] == rank["training-2"] < rank["api"]
+
+
+@pytest.mark.parametrize("workers", ["-1", "65", "some"])
+def test_an_impossible_number_of_training_workers_is_named(tmp_path: Path, workers: str) -> None:
+    with pytest.raises(ConfigError, match="TRAINING_WORKERS"):
+        settings(tmp_path, TRAINING_WORKERS=workers)
 
 
 def test_the_private_redis_listens_on_no_port_and_writes_no_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -83,6 +83,17 @@ def gone(processes: list[psutil.Process]) -> bool:
     return not psutil.wait_procs(processes, timeout=0)[1]
 
 
+def training_workers(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """The Celery workers of the queue `training`, not what holds them."""
+    found = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            words = process.cmdline()
+            if "training" in words and "celery" in words and "service.tether" not in words:
+                found.append(process)
+    return found
+
+
 def left_behind(run: Run) -> list[Path]:
     """Run folders, and whatever else lies in the temporary folder."""
     return [*run.data_dir.glob("segmentation-run-*"), *(run.data_dir.parent / "tmp").iterdir()]
@@ -127,6 +138,29 @@ def test_runs_with_data_folders_of_their_own_do_not_disturb_each_other(running: 
     assert other.ready() and other.address != running.address
     assert other.stop() == 0
     assert running.ready()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_as_many_training_workers_run_as_asked_for_and_go_with_the_rest(start: Start, workers: int) -> None:
+    run = start(TRAINING_WORKERS=workers).wait_until_ready()
+    assert run.ready()
+    processes = run.processes()
+    assert len(training_workers(processes)) == workers
+    logs = {file.stem for file in (run.data_dir / "logs").glob("training-*.log")}
+    assert logs == {f"training-{number + 1}" for number in range(workers)}
+    assert post_image(str(run.address), a_png())[0] == 201
+    assert run.stop() == 0
+    assert gone(processes)
+    assert left_behind(run) == []
+
+
+def test_a_training_worker_that_is_killed_is_started_again_beside_the_other(start: Start) -> None:
+    run = start(TRAINING_WORKERS=2).wait_until_ready()
+    victim, other = training_workers(run.processes())
+    victim.kill()
+    now = until(lambda: len(found := training_workers(run.processes())) == 2 and found, what="its restart")
+    assert other.pid in {process.pid for process in now} and victim.pid not in {p.pid for p in now}
+    assert run.ready()
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])

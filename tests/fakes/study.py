@@ -6,8 +6,10 @@ import numpy as np
 from PIL import Image
 
 
-def make_study(root: Path, patients: int = 6, slices: int = 4, size: int = 64, seed: int = 0) -> Path:
-    """Every patient has slices without tumour at both ends."""
+def make_study(
+    root: Path, patients: int = 6, slices: int = 4, size: int = 64, seed: int = 0, *, grey: bool = False
+) -> Path:
+    """Every patient has slices without tumour at both ends; `grey` repeats FLAIR in all channels."""
     generator = np.random.default_rng(seed)
     rows, columns = np.mgrid[:size, :size]
     brain = (rows - size / 2) ** 2 + (columns - size / 2) ** 2 < (0.42 * size) ** 2
@@ -24,6 +26,8 @@ def make_study(root: Path, patients: int = 6, slices: int = 4, size: int = 64, s
                 + generator.integers(0, 12, (size, size, 3)) * brain[..., None]
             )
             image[..., 1] += disc * 120
+            if grey:
+                image = np.repeat(image[..., 1:2], 3, axis=2)
             Image.fromarray(image.astype(np.uint8)).save(folder / f"{name}_{index + 1}.tif")
             Image.fromarray(disc.astype(np.uint8) * 255).save(folder / f"{name}_{index + 1}_mask.tif")
     return root

@@ -36,20 +36,37 @@ def errors_of(given: dict[str, Any], dataset: DatasetView | None = None, presets
 
 def test_a_preset_alone_makes_its_recipe() -> None:
     done = specify({"recipe": "lgg-unet", "dataset": "study"}, PRESETS, lambda _: study())
-    assert done.recipe == PRESETS.get("lgg-unet").recipe
+    assert done.recipe.identity() == PRESETS.get("lgg-unet").recipe.identity()
     assert done.preset == "lgg-unet" and done.dataset.id == "d1"
 
 
 def test_fields_alone_make_a_recipe_with_defaults() -> None:
     done = specify({"name": "mine", "dataset": "study", "epochs": 3}, PRESETS, lambda _: study())
-    assert done.recipe == recipe_from({"name": "mine", "epochs": 3}) and done.preset is None
+    assert (
+        done.recipe.identity() == recipe_from({"name": "mine", "epochs": 3}).identity()
+        and done.preset is None
+    )
+
+
+def test_the_card_speaks_of_this_dataset_and_not_of_the_presets() -> None:
+    made = specify(
+        {"recipe": "lgg-unet", "dataset": "study"}, PRESETS, lambda _: study(patients=7, slices=90)
+    )
+    card = made.recipe.card
+    assert "LGG MRI" in PRESETS.get("lgg-unet").recipe.card.data
+    assert card.data.endswith("7 patients, 90 slices.") and "77" not in card.data + made.recipe.description
+    assert card.licence == "unknown"
+    own = {"recipe": "lgg-unet", "dataset": "study", "card": {"licence": "CC0"}, "description": "Mine."}
+    told = specify(own, PRESETS, lambda _: study()).recipe
+    assert (told.card.licence, told.description) == ("CC0", "Mine.") and "patients" in told.card.data
 
 
 def test_given_fields_replace_the_presets_and_objects_member_by_member() -> None:
     preset = PRESETS.get("lgg-unet").recipe
     given = {"recipe": "lgg-unet", "dataset": "d", "epochs": 2, "augmentations": {"degrees": 5}}
     made = specify(given, PRESETS, lambda _: study()).recipe
-    assert made == replace(preset, epochs=2, augmentations=replace(preset.augmentations, degrees=5.0))
+    expected = replace(preset, epochs=2, augmentations=replace(preset.augmentations, degrees=5.0))
+    assert made.identity() == expected.identity()
     assert preset.augmentations.crop == made.augmentations.crop != 0
 
 

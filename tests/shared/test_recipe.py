@@ -131,3 +131,16 @@ def test_a_part_of_a_split_has_at_least_one_patient():
     assert part_sizes(3, (0.98, 0.01, 0.01)) == (1, 1, 1)
     assert part_sizes(2, (0.98, 0.01, 0.01))[0] < 1
     assert part_sizes(5, (1.0, 0.0, 0.0)) == (5, 0, 0)
+
+
+def test_wrong_members_do_not_hide_each_other():
+    wrong = {"zz": 0, "gamma": "x", "degrees": 1e9, "crop": 33, "noise": -1, "affine": 2}
+    with pytest.raises(InvalidFields) as raised:
+        recipe_from({"name": "x", "augmentations": wrong})
+    assert set(raised.value.errors) == {f"augmentations.{name}" for name in wrong}
+
+
+def test_limits_are_whole_where_they_are_whole():
+    with pytest.raises(InvalidFields, match="not valid") as raised:
+        recipe_from({"name": "x", "seed": -1})
+    assert raised.value.errors["seed"] == ["must be from 0 to 2147483647"]

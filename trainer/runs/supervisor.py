@@ -44,6 +44,7 @@ from trainer.runs.workspace import Workspace
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 TICK_S = 0.2
+LOOK_EVERY_S = 3.0
 STOP_GRACE_S = 4.0  # enough to save a checkpoint before the worker itself is killed
 PATIENCE_S = (
     600.0  # how long the database may be away before a run is given up (its lease has run out long before)
@@ -138,6 +139,7 @@ class Supervisor:
             raise DatasetGone from None
         if dataset.status != DatasetStatus.READY:
             raise DatasetGone("The dataset is not ready any more.")
+        attempt.needs(lambda: self._datasets.get(claim.dataset_id))
         data = attempt.meanwhile(lambda: self._folders.folder(dataset, attempt.check))
         if data is None:
             return None
@@ -175,6 +177,24 @@ class _Attempt:
         self._model: Path | None = None
         self._failure: JobFailed | None = None
         self._kills = out_of_memory_kills()
+        self._look: Callable[[], object] = lambda: None
+        self._looked_at = time.monotonic()
+
+    def needs(self, look: Callable[[], object]) -> None:
+        """`look` raises NotFound once the dataset was deleted: nobody may learn from it any more."""
+        self._look = look
+
+    def _still_there(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        try:
+            self._look()
+        except NotFound:
+            raise DatasetGone("The dataset was deleted while the run was using it.") from None
+        except SQLAlchemyError:
+            return  # away for a while
 
     def check(self, done: int, of: int) -> None:
         """For slow work to call: raises when it is not wanted any more."""
@@ -210,6 +230,7 @@ class _Attempt:
                     process.tell("cancel")
                 elif self._stopping():
                     process.tell("stop", STOP_GRACE_S)
+                self._still_there()
                 self._space.send_log()
             status = process.wait(GRACE_S)
         finally:

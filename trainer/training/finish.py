@@ -16,7 +16,7 @@ from trainer.training.card_text import render
 from trainer.training.run import Paths, Trained
 from trainer.training.select import Selection, patients_of, select
 from trainer.training.slices import Slices
-from trainer.training.strangeness import Change, fit, kinds
+from trainer.training.strangeness import Change, fit, kinds, negative_of
 from trainer.training.validate import predict
 
 CARD = "card.json"
@@ -64,6 +64,8 @@ def _strangeness(trained: Trained, recipe: Recipe, device: torch.device) -> dict
     predictor = Predictor(trained.network)
     # Where a sequence is missing, another stands in for it: its copies are no images of another kind.
     complete = indices[_complete(trained.slices, indices)]
+    if not len(complete):  # grey slices: there are no other sequences to make others of
+        complete, other = indices, [negative_of(recipe.augmentations.main_channel)]
     like_NF = _second_outputs(predictor, trained.slices, indices, like, device)
     # Every third slice is enough to draw a line by, and there are many kinds.
     return fit(like_NF, _second_outputs(predictor, trained.slices, complete[::3], other, device))
@@ -128,10 +130,11 @@ def _inherited(paths: Paths) -> tuple[Selection, dict[str, Any]]:
 
 
 def _inherited_metrics(paths: Paths) -> dict[str, Any]:
+    """The start's, which say by `weights_sha256` whose they are: its own, or of a start before it."""
     if paths.start_from is None:
         return {}
     _, _, card = load_network(paths.start_from)
-    return dict(card.metrics) | {"weights_sha256": card.weights.sha256}
+    return dict(card.metrics)
 
 
 def _card(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+SLICES_A_COMPONENT = 10
 Images = np.ndarray  # (B, H, W, 3) uint8, as the cache holds them
 Change = Callable[[Images], Images]
 
@@ -50,7 +51,8 @@ def fit(like_NF: np.ndarray, other_MF: np.ndarray, components: int = 150) -> dic
     mean, deviation = like_NF.mean(0), like_NF.std(0) + 1e-6
     scaled = (like_NF - mean) / deviation
     _, singular, axes = np.linalg.svd(scaled, full_matrices=False)
-    keep = min(components, len(singular) - 1)
+    # Of few slices only the largest directions are known well enough: with more, whatever is new would look strange.
+    keep = max(1, min(components, len(scaled) // SLICES_A_COMPONENT, len(singular) - 1))
     spread = singular[:keep] / np.sqrt(len(scaled) - 1)
     whitening = (axes[:keep] / np.maximum(spread, 1e-3 * spread[0])[:, None]).T / deviation[:, None]
     white = np.concatenate([(like_NF - mean) @ whitening, (other_MF - mean) @ whitening])

@@ -149,7 +149,9 @@ def test_a_card_that_cannot_be_served_is_named_by_place(
     [b"", b"[]", b"{", b'{"a": NaN}', b"\xff", b"[" * 90_000, b'{"schema": ' + b"9" * 5000 + b"}"],
 )
 def test_what_is_no_card_is_refused(api: Api, content: bytes) -> None:
-    assert refused(api, archive(content))["code"] == "invalid_card"
+    problem = refused(api, archive(content))
+    assert problem["code"] == "invalid_card" and problem["errors"].keys() <= {"card", "card.json", "schema"}
+    assert problem["errors"] and str(api.parts.settings.store.data_dir) not in str(problem)
 
 
 def test_numbers_that_json_cannot_hold_are_refused(api: Api) -> None:

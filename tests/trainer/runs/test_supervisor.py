@@ -248,6 +248,20 @@ def test_a_dataset_that_is_gone(bench):
     assert bench.do().error["code"] == "dataset_gone"
 
 
+def test_a_dataset_that_is_deleted_while_it_is_learned_from(bench, monkeypatch):
+    monkeypatch.setattr("trainer.runs.supervisor.LOOK_EVERY_S", 0.3)
+    start = bench.supervisor._start
+
+    def begin(order, log):
+        bench.datasets.delete(bench.dataset.id)
+        return start(order, log)
+
+    bench.supervisor._start = begin
+    begun = time.monotonic()
+    assert bench.do(["sleep", 60]).error["code"] == "dataset_gone"
+    assert time.monotonic() - begun < 5
+
+
 def test_a_folder_that_is_gone(bench):
     bench.error = DatasetGone("The folder d is not there any more.")
     assert bench.do().error == {"code": "dataset_gone", "message": "The folder d is not there any more."}

@@ -177,6 +177,19 @@ def test_a_run_learns_the_study_and_leaves_a_model_that_can_be_loaded(study, tmp
     assert "belong to the weights that the run started from" in (final / "README.md").read_text()
 
 
+@pytest.mark.slow
+def test_a_grey_study_makes_a_model_too(tmp_path):
+    """Its slices have no other sequences to make images of another kind from."""
+    recipe, paths = (
+        tiny(epochs=1),
+        Paths(make_study(tmp_path / "grey", patients=8, grey=True), tmp_path / "out"),
+    )
+    folder = finish(recipe, paths, run_training(recipe, paths, CPU, Terminal(1)), CPU, thorough=False)
+    card = ModelCard.load(folder / "card.json")
+    assert np.isfinite(card.unlike["limits"]).all()
+    assert set(card.metrics["volume_dice"]) == {"as_uploaded"}
+
+
 def test_the_command_names_what_is_wrong(study, tmp_path, capsys):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("name: x\nloss: l3\n")
