@@ -41,17 +41,24 @@ class Metrics:
         return answer
 
     def exposition(
-        self, queues: Mapping[str, int | None], jobs: Mapping[str, int], workers: Iterable[str]
+        self,
+        queues: Mapping[str, int | None],
+        rows: Mapping[str, Mapping[str, int]],
+        workers: Iterable[str],
     ) -> bytes:
-        """The text format, with gauges that are set now: None (Redis gone) leaves a queue out."""
+        """The text format, with gauges that are set now: None (Redis gone) leaves a queue out.
+
+        `rows`: of each table, how many are in each status.
+        """
         registry = CollectorRegistry()
         length = Gauge("queue_messages", "Messages that wait for a worker.", ("queue",), registry=registry)
         for queue, waiting in queues.items():
             if waiting is not None:
                 length.labels(queue).set(waiting)
-        rows = Gauge("segmentation_jobs", "Segmentations kept, by status.", ("status",), registry=registry)
-        for status, count in jobs.items():
-            rows.labels(status).set(count)
+        for table, counts in rows.items():
+            gauge = Gauge(table, f"Rows of {table} that are kept.", ("status",), registry=registry)
+            for status, count in counts.items():
+                gauge.labels(status).set(count)
         seen = Gauge("workers_seen", "Workers seen lately.", ("queue",), registry=registry)
         for queue in workers:
             seen.labels(queue).inc()

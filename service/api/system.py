@@ -41,6 +41,8 @@ def system() -> Response:
             "queues": {queue: {"waiting": waiting} for queue, waiting in _queues().items()},
             "workers": [_worker(worker) for worker in parts.workers.seen(within_s=SEEN_S)],
             "jobs": parts.segmentations.count_by_status(),
+            "training_runs": parts.runs.count_by_status(),
+            "datasets": parts.datasets.count_by_status(),
             "limits": limits,
         }
     )
@@ -53,7 +55,12 @@ def metrics() -> Response:
     require()
     parts = services()
     workers = [worker.queue for worker in parts.workers.seen(within_s=SEEN_S)]
-    text = parts.metrics.exposition(_queues(), parts.segmentations.count_by_status(), workers)
+    rows = {
+        "segmentation_jobs": parts.segmentations.count_by_status(),
+        "training_runs": parts.runs.count_by_status(),
+        "datasets": parts.datasets.count_by_status(),
+    }
+    text = parts.metrics.exposition(_queues(), rows, workers)
     return Response(text, content_type=CONTENT_TYPE)
 
 

@@ -113,5 +113,7 @@ class System(ma.Schema):
     version = ma.fields.String(required=True)
     queues = ma.fields.Dict(required=True)
     workers = ma.fields.List(ma.fields.Dict(), required=True)
-    jobs = ma.fields.Dict(required=True)
+    jobs = ma.fields.Dict(required=True, metadata={"description": "Segmentations kept, by status."})
+    training_runs = ma.fields.Dict(required=True, metadata={"description": "By status."})
+    datasets = ma.fields.Dict(required=True, metadata={"description": "By status."})
     limits = ma.fields.Dict(required=True)

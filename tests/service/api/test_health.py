@@ -5,6 +5,7 @@ from collections.abc import Callable
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.contract.names import Queue
+from tests.fakes.studies import queued_run, ready_dataset
 from tests.service.conftest import Api
 
 
@@ -56,7 +57,10 @@ def test_a_database_that_is_gone_is_named_and_its_address_is_not(api: Api) -> No
 
 def test_system_tells_queues_workers_jobs_and_limits(api: Api) -> None:
     api.post()
+    ready_dataset(api.parts.datasets)
+    queued_run(api.parts.runs)
     told = api.client.get("/v1/system").json
+    assert told["training_runs"] == {"queued": 1} and told["datasets"] == {"ready": 1}
     assert told["queues"] == {"inference": {"waiting": 0}, "training": {"waiting": 0}}
     assert told["workers"][0]["models"] == ["lgg-unet"] and told["workers"][0]["seen_at"].endswith("Z")
     assert told["jobs"] == {"succeeded": 1} and told["version"]
@@ -68,6 +72,7 @@ def test_metrics_count_requests_by_rule_and_jobs_by_status(api: Api) -> None:
     made = api.post().json
     for path in (made["links"]["self"], "/v1/segmentations/other", "/nothing/at/all"):
         api.client.get(path)
+    queued_run(api.parts.runs)
     api.jobs.backlog = 7
     answer = api.client.get("/metrics")
     assert answer.content_type.startswith("text/plain; version=0.0.4")
@@ -82,6 +87,6 @@ def test_metrics_count_requests_by_rule_and_jobs_by_status(api: Api) -> None:
     assert values["http_requests_total", *sorted(["GET", rule, "404"])] == 1
     assert values["http_requests_total", *sorted(["GET", "unmatched", "404"])] == 1
     assert found["queue_messages", "inference"] == 7
-    assert found["segmentation_jobs", "succeeded"] == 1
+    assert found["segmentation_jobs", "succeeded"] == found["training_runs", "queued"] == 1
     assert found["workers_seen", "inference"] == 1
     assert made["id"] not in answer.text
