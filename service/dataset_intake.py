@@ -17,8 +17,9 @@ from shared.contract.errors import InvalidFields, QueueUnavailable, StorageUnava
 from shared.contract.messages import ValidateDatasetMessage
 from shared.imaging.archives import ArchiveLimits, check
 from shared.storage.datasets import Datasets, DatasetView, NewDataset
-from shared.storage.files import FileStore, dataset_archive_path, dataset_folder
+from shared.storage.files import FileStore
 from shared.storage.idempotency import Idempotency
+from shared.storage.paths import dataset_archive_path, dataset_folder
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ import numpy as np
 from shared.contract.errors import Conflict, Gone
 from shared.imaging import render, rle
 from shared.storage.arrays import from_npy
-from shared.storage.files import FileStore, pixels_path, probability_path
+from shared.storage.files import FileStore
+from shared.storage.paths import pixels_path, probability_path
 from shared.storage.segmentations import SegmentationView
 
 

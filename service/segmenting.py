@@ -21,8 +21,9 @@ from shared.contract.names import SegmentationStatus
 from shared.imaging.picture import DecodeLimits, Picture
 from shared.imaging.readers.decode import decode
 from shared.storage.arrays import to_npy
-from shared.storage.files import FileStore, pixels_path, segmentation_folder
+from shared.storage.files import FileStore
 from shared.storage.idempotency import Idempotency
+from shared.storage.paths import pixels_path, segmentation_folder
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from shared.contract.messages import SegmentMessage
-from shared.storage.files import FileStore, segmentation_folder
+from shared.storage.files import FileStore
+from shared.storage.paths import segmentation_folder
 from shared.storage.segmentations import DueJob, SegmentationJobs
 
 _log = structlog.get_logger(__name__)

@@ -19,7 +19,7 @@ from service.schemas.segmentations import ReadQuery, Segmentation, SegmentationF
 from service.segmenting import Order
 from shared.contract.errors import NotFound, UnknownModel
 from shared.contract.names import Scope
-from shared.storage.files import segmentation_folder
+from shared.storage.paths import segmentation_folder
 from shared.storage.segmentations import SegmentationView
 
 blueprint = Blueprint("segmentations", __name__, description="Segment MRI slices.")

@@ -6,18 +6,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.storage.file_backends import Local, backend_of, copy_into
-from shared.storage.paths import (
-    checkpoint_path,
-    dataset_archive_path,
-    dataset_folder,
-    model_folder,
-    pixels_path,
-    probability_path,
-    run_folder,
-    run_log_path,
-    run_picture_path,
-    segmentation_folder,
-)
 
 _PART = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -80,18 +68,3 @@ def _parts(path: str) -> list[str]:
         if part in (".", "..") or not _PART.fullmatch(part):
             raise ValueError(f"not a path of the file store: {path!r:.200}")
     return parts
-
-
-__all__ = [
-    "FileStore",
-    "checkpoint_path",
-    "dataset_archive_path",
-    "dataset_folder",
-    "model_folder",
-    "pixels_path",
-    "probability_path",
-    "run_folder",
-    "run_log_path",
-    "run_picture_path",
-    "segmentation_folder",
-]

@@ -14,7 +14,8 @@ from shared.imaging import rle
 from shared.imaging.measure import measure
 from shared.imaging.render import png
 from shared.storage.arrays import from_npy
-from shared.storage.files import FileStore, pixels_path, probability_path
+from shared.storage.files import FileStore
+from shared.storage.paths import pixels_path, probability_path
 from shared.storage.segmentations import Claim, SegmentationJobs
 
 WORKER = "fake-worker"

@@ -19,7 +19,8 @@ from shared.contract.messages import SegmentMessage
 from shared.contract.names import PIXELS_TTL_S, Queue, done_key, pixels_key
 from shared.storage.arrays import to_npy
 from shared.storage.database import Database
-from shared.storage.files import FileStore, pixels_path
+from shared.storage.files import FileStore
+from shared.storage.paths import pixels_path
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
 from tests.fakes.launch import ROOT, clean_environment, until
 from tests.fakes.model import NAME

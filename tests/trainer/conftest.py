@@ -8,7 +8,8 @@ import pytest
 
 from shared.storage.arrays import to_npy
 from shared.storage.database import Database, create_all
-from shared.storage.files import FileStore, pixels_path
+from shared.storage.files import FileStore
+from shared.storage.paths import pixels_path
 from shared.storage.records import utc_now
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs
 from tests.fakes.inference import SIZE

@@ -7,7 +7,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contract.errors import PixelsGone, ServiceError
 from shared.contract.messages import SegmentMessage
-from shared.storage.files import FileStore, pixels_path
+from shared.storage.files import FileStore
+from shared.storage.paths import pixels_path
 from trainer.inference.ends import Ends
 from trainer.inference.job import Job, Stopwatch, now_utc
 from trainer.inference.leases import Leases

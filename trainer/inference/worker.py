@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contract.errors import InferenceFailed
 from shared.contract.messages import SegmentMessage
-from shared.storage.files import FileStore, probability_path
+from shared.storage.files import FileStore
+from shared.storage.paths import probability_path
 from shared.storage.segmentations import SegmentationJobs
 from trainer.inference.batcher import Batcher
 from trainer.inference.ends import Ends

@@ -9,8 +9,8 @@ import pytest
 
 from shared.contract.config import ConfigError
 from shared.storage import file_backends
-from shared.storage.files import (
-    FileStore,
+from shared.storage.files import FileStore
+from shared.storage.paths import (
     checkpoint_path,
     dataset_archive_path,
     dataset_folder,

@@ -13,7 +13,8 @@ from shared.contract.messages import ValidateDatasetMessage
 from shared.contract.names import DatasetStatus
 from shared.storage.database import Database, create_all
 from shared.storage.datasets import Datasets, DatasetView, NewDataset
-from shared.storage.files import FileStore, dataset_archive_path
+from shared.storage.files import FileStore
+from shared.storage.paths import dataset_archive_path
 from tests.fakes import zips
 from tests.fakes.datasets import picture_files
 from trainer.intake import intake as module
