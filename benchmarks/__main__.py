@@ -2,12 +2,15 @@
 
 import argparse
 import logging
+import os
+import sys
 from pathlib import Path
 
 import cv2
 import structlog
 
 from benchmarks import page, report, serving, training, training_report
+from trainer.runs.process import SHARING
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,11 +21,20 @@ def main(arguments: list[str] | None = None) -> None:
     cv2.setNumThreads(1)  # as in the worker
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     for part in [options.only] if options.only else page.PARTS:
+        if part == "training":
+            _as_training_processes_run(sys.argv[1:] if arguments is None else arguments)
         text, summary = _serving(options) if part == "serving" else _training(options)
         page.write(options.out, {part: text})
         for name, value in summary.items():
             print(f"{value:8.2f}  {name}")
         print(f"written to {options.out}")
+
+
+def _as_training_processes_run(arguments: list[str]) -> None:
+    """Start anew, for this part only, with the environment that OpenMP reads when torch is loaded."""
+    if not SHARING.items() <= os.environ.items():
+        command = [sys.executable, "-m", "benchmarks", *arguments, "--only", "training"]
+        os.execve(sys.executable, command, {**os.environ, **SHARING})
 
 
 def _serving(options: argparse.Namespace) -> tuple[str, dict[str, float]]:

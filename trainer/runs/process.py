@@ -18,6 +18,9 @@ from trainer.runs.order import Order
 COMMAND = (sys.executable, "-m", "trainer.training.child")
 # From the flag to SIGTERM, and from there to SIGKILL: a cancelled run is gone within a few seconds.
 GRACE_S = 1.0
+# Threads that wait for each other sleep instead of spinning: on cores that are shared with inference or another run, a
+# step that spins takes three times as long (docs/benchmarks.md), and takes the cores from whoever has work to do.
+SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
 ROOT = Path(__file__).resolve().parents[2]
 _END = {"event": "end"}
 
@@ -33,6 +36,7 @@ class TrainingProcess:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 cwd=ROOT,
+                env={**SHARING, **os.environ},
                 process_group=0,  # not a session: the kernel would share the cores by session, whatever the nice value
                 text=True,
                 encoding="utf-8",
