@@ -99,11 +99,21 @@ class ModelArchives:
                 self._files.put(f"{location}/{path.name}", path)
             return self._models.register(card, location, actor=actor), True
         except BaseException as error:
-            self._files.delete_tree(location)
+            if not self._may_be_registered(card, location):
+                self._files.delete_tree(location)
             known = self._known(card) if isinstance(error, Conflict) else None
             if known is None:
                 raise
             return known, False
+
+    def _may_be_registered(self, card: ModelCard, location: str) -> bool:
+        """Whether the files are in use: a database may have done what it could not say any more."""
+        try:
+            return self._models.get(card.id).location == location
+        except NotFound:
+            return False
+        except SQLAlchemyError:
+            return True
 
     def _known(self, card: ModelCard) -> StoredModel | None:
         """The very same model, if it is registered. Conflict if another one has its id."""

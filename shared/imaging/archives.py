@@ -111,7 +111,7 @@ def _checked(archive: zipfile.ZipFile, limits: ArchiveLimits) -> list[zipfile.Zi
     seen: dict[str, tuple[str, str]] = {}
     for info in infos:
         _check_kind(info)
-        _check_name(info)
+        _check_names(info)
         _check_twice(info, seen)
     kept = [info for info in infos if not info.is_dir() and not _is_junk(info.filename)]
     for info in kept:
@@ -159,8 +159,14 @@ def _check_kind(info: zipfile.ZipInfo) -> None:
         raise UnsafeArchive(f"{_shown(info)} is {what}; only files and folders are taken.")
 
 
-def _check_name(info: zipfile.ZipInfo) -> None:
-    name = info.orig_filename  # zipfile cuts `filename` at a NUL
+def _check_names(info: zipfile.ZipInfo) -> None:
+    """The name in the directory, which zipfile cuts at a NUL, and what it makes of it: from Python 3.12 on an extra
+    field may give the entry another one."""
+    for name in (info.orig_filename, info.filename):
+        _check_name(info, name)
+
+
+def _check_name(info: zipfile.ZipInfo, name: str) -> None:
     parts = name.removesuffix("/").split("/")
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         why = "is an absolute path"

@@ -21,6 +21,7 @@ MODELS, ALIASES = cast(Table, Model.__table__), cast(Table, Alias.__table__)
 M, A = MODELS.c, ALIASES.c
 # A shipped model lies under each process's own MODELS_DIR (API and GPU hosts share no disk).
 SHIPPED = "shipped:"
+DELETED = "model.delete"
 _ALIAS_NAME = pattern(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 _ref = bindparam("ref", type_=String())
@@ -53,6 +54,24 @@ class AliasView:
     serving_id: str
 
 
+def _deleted(id: str, digest: str) -> str:
+    """What the audit calls a deleted model."""
+    return f"{id}@{digest[:16]}"
+
+
+def _refuse_another_life(connection: Connection, card: ModelCard) -> None:
+    deeds = audit.TABLE.c
+    others = select(literal(1)).where(
+        deeds.action == DELETED,
+        deeds.object_id.startswith(f"{card.id}@", autoescape=True),
+        deeds.object_id != _deleted(card.id, card.digest()),
+    )
+    if connection.execute(others.limit(1)).scalar():
+        raise Conflict(
+            f"The id {card.id!r} was another model's, which was deleted; give this one another id."
+        )
+
+
 class Models:
     """The tables of models and aliases. Cards are immutable but by `register(replace=True)`, so they are cached."""
 
@@ -66,11 +85,13 @@ class Models:
     ) -> StoredModel:
         """Add the model; again with the same card changes nothing; Conflict with another card unless `replace`.
 
-        With an `actor` it is an import, and noted as such.
+        With an `actor` it is an import, and noted as such. The id of a model that was deleted is only given to the very
+        same model again: workers may still have the old one warm. Conflict.
         """
         with self._db.write() as connection:
             stored = add_model(self._db, connection, card, location, self._clock(), replace=replace)
             if actor is not None:
+                _refuse_another_life(connection, card)
                 audit.record(connection, actor, "model.import", card.id, clock=self._clock)
         return self._hydrate(stored)
 
@@ -170,12 +191,13 @@ class Models:
         """Forget the model (the caller deletes its files). NotFound; Conflict if an alias points to or serves it."""
         pointed_to = exists().where(or_(A.model_id == id, A.serving_id == id))
         with self._db.write() as connection:
-            change = connection.execute(delete(MODELS).where(M.id == id, ~pointed_to))
-            if change.rowcount == 0:
+            forgotten = delete(MODELS).where(M.id == id, ~pointed_to).returning(M.card_sha256)
+            digest = connection.execute(forgotten).scalar()
+            if digest is None:
                 if connection.execute(select(literal(1)).where(pointed_to)).scalar():
                     raise Conflict(f"An alias points to the model {id!r}: point it elsewhere first")
                 raise NotFound(f"There is no model {id!r:.80}")
-            audit.record(connection, actor, "model.delete", id, clock=self._clock)
+            audit.record(connection, actor, DELETED, _deleted(id, digest), clock=self._clock)
         self._cache.pop(id, None)
 
     def _hydrate(self, row: Row[Any]) -> StoredModel:

@@ -22,6 +22,7 @@ GRACE_S = 1.0
 # step that spins takes three times as long (docs/benchmarks.md), and takes the cores from whoever has work to do.
 SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
 ROOT = Path(__file__).resolve().parents[2]
+MOST_WAITING = 32
 _END = {"event": "end"}
 
 
@@ -42,7 +43,9 @@ class TrainingProcess:
                 encoding="utf-8",
             )
         self.pid = self._popen.pid
-        self._events: queue.Queue[dict[str, Any]] = queue.Queue()
+        # Bounded: where events are kept more slowly than they come, the process waits, rather than fill the disk.
+        self._events: queue.Queue[dict[str, Any]] = queue.Queue(MOST_WAITING)
+        self._unheard = threading.Event()
         self._told_at: float | None = None
         self._say(order.to_line())
         self._reader = threading.Thread(target=self._read, name="training-events", daemon=True)
@@ -69,6 +72,7 @@ class TrainingProcess:
         """It and all that it started are gone; the exit status (negative: the signal)."""
         if self._popen.poll() is None:
             self._signal(signal.SIGKILL)
+        self._unheard.set()
         status = self._popen.wait()
         self._signal(signal.SIGKILL)  # feeding processes that outlived it
         self._reader.join(5)
@@ -99,5 +103,11 @@ class TrainingProcess:
         with suppress(OSError, ValueError):
             for line in self._popen.stdout:
                 with suppress(json.JSONDecodeError):  # cut off by a kill
-                    self._events.put(json.loads(line))
-        self._events.put(_END)
+                    self._put(json.loads(line))
+        self._put(_END)
+
+    def _put(self, event: dict[str, Any]) -> None:
+        while not self._unheard.is_set():
+            with suppress(queue.Full):
+                self._events.put(event, timeout=0.2)
+                return

@@ -50,5 +50,6 @@ class Training:
 
     def stop(self) -> None:
         """What is under way is left to another worker."""
+        self._worker.leave()
+        self._intake.stop(self._drain_s)
         self._worker.stop(self._drain_s)
-        self._intake.stop()

@@ -39,10 +39,14 @@ class TrainingWorker:
         """Whether the run under way is to be left."""
         return self._stop.is_set()
 
-    def stop(self, timeout_s: float) -> None:
-        """Leave the run under way to another worker, its newest state saved."""
+    def leave(self) -> None:
+        """Begin to leave the run under way to another worker, its newest state saved."""
         self._stop.set()
         self._due.set()
+
+    def stop(self, timeout_s: float) -> None:
+        """`leave`, and wait for it."""
+        self.leave()
         self._thread.join(timeout_s)
 
     def _loop(self) -> None:

@@ -17,7 +17,7 @@ class Workspace:
     """Temporary: whatever must last is in the file store."""
 
     def __init__(self, root: Path, files: FileStore, run_id: str, fence: int) -> None:
-        self._files, self._run_id = files, run_id
+        self._files, self._run_id, self._fence = files, run_id, fence
         self.folder = root / run_id
         self.attempt = self.folder / f"attempt-{fence}"
         self.cache = self.folder / "cache"
@@ -26,7 +26,9 @@ class Workspace:
 
     def prepare(self) -> None:
         """An empty folder for this attempt; the log goes on where the last attempt's ended."""
-        shutil.rmtree(self.attempt, ignore_errors=True)
+        for earlier in self.folder.glob("attempt-*"):  # left by a worker that was killed
+            if int(earlier.name.removeprefix("attempt-")) <= self._fence:
+                shutil.rmtree(earlier, ignore_errors=True)
         self.attempt.mkdir(parents=True)
         with suppress(FileNotFoundError):
             self._files.fetch(run_log_path(self._run_id), self.log)

@@ -184,7 +184,7 @@ def explain(error: BaseException, data: Path) -> JobFailed | None:
         return DiskFull("The disk of the training worker is full. Make room, then resume the run.")
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in text:
         return OutOfMemory("The run needs more memory than there is: try a smaller batch_size or image_size.")
-    if "DataLoader worker" in text:  # killed by somebody: the kernel, for its memory, or a person
+    if "DataLoader worker (pid" in text:  # killed by somebody: the kernel, for its memory, or a person
         return None
     return TrainingFailed(f"{type(error).__name__}: {text:.500}")
 

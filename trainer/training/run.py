@@ -1,6 +1,7 @@
 """One training run, from a recipe and a folder of data to averaged weights: the one place where the parts meet."""
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from shared.contract.errors import InvalidFields
+from shared.contract.errors import InvalidFields, LossNotFinite
 from shared.contract.names import Stage
 from shared.imaging.datasets.base import Dataset
 from shared.ml.checkpoint import build_network, load_network
@@ -69,7 +70,8 @@ def run_training(recipe: Recipe, paths: Paths, device: torch.device, reporter: R
     paths.out.mkdir(parents=True, exist_ok=True)
     dataset = open_dataset(recipe, paths.data, paths.options, pseudonyms=paths.pseudonyms)
     reporter.stage(Stage.LOADING, len(dataset.slices()))
-    slices = prepare(dataset, recipe.preprocessing, paths.cache or paths.out / "cache", reporter.step)
+    cache = paths.cache or paths.out / "cache"
+    slices = prepare(dataset, recipe.preprocessing, cache, aside=paths.out, on_slice=reporter.step)
     split = split_by_patient(slices.patients, recipe.split_fractions, recipe.seed)
     (paths.out / "split.json").write_text(json.dumps(split.to_dict(), indent=1))
     torch.manual_seed(recipe.seed)
@@ -126,6 +128,8 @@ class _Keeper:
             found = validate(
                 state.ema.network, self.slices, indices, self.recipe, self.device, self.reporter.step
             )
+            if not math.isfinite(found.loss):
+                raise LossNotFinite(f"The validation loss is {found.loss} after epoch {report.epoch}.")
             entry |= {
                 "validation_loss": found.loss,
                 "validation_dice": float(np.mean([*found.dice.values()])),

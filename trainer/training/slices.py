@@ -38,23 +38,26 @@ def prepare(
     dataset: Dataset,
     preprocessing: Preprocessing,
     cache: Path,
+    *,
+    aside: Path | None = None,
     on_slice: Callable[[int], None] = lambda done: None,
 ) -> Slices:
     """Decode, scale and letterbox every slice once into `cache`; a cache made for the same slices is used again.
 
-    Another process may do the same at the same time: files are made aside and moved into place.
+    Another process may do the same at the same time: files are made `aside` (by default within `cache`; it must be on
+    the same file system) and moved into place.
     """
     items = dataset.slices()
     key = json.dumps([repr(preprocessing), [f"{i.patient}/{i.image.name}" for i in items]])
     stamp, image_file, mask_file = cache / "slices.json", cache / "images.npy", cache / "masks.npy"
     if not (stamp.is_file() and stamp.read_text() == key):
         cache.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=cache) as folder:
-            aside = Path(folder)
-            _decode(dataset, items, preprocessing, aside, on_slice)
-            (aside / stamp.name).write_text(key)
+        with TemporaryDirectory(dir=aside or cache) as folder:
+            made = Path(folder)
+            _decode(dataset, items, preprocessing, made, on_slice)
+            (made / stamp.name).write_text(key)
             for file in (image_file, mask_file, stamp):
-                (aside / file.name).replace(file)
+                (made / file.name).replace(file)
     return Slices(np.load(image_file, "r"), np.load(mask_file, "r"), tuple(item.patient for item in items))
 
 

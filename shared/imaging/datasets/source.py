@@ -48,6 +48,8 @@ class Folder:
                 data = file.read(MAX_FILE_BYTES + 1)
         except FileNotFoundError:
             raise DatasetError(f"{path} is not there any more.") from None
+        except OSError as error:
+            raise DatasetError(f"{path} cannot be read: {error.strerror}.") from None
         if len(data) > MAX_FILE_BYTES:
             raise DatasetError(f"{path} has more than {MAX_FILE_BYTES} bytes.")
         return data

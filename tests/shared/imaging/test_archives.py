@@ -283,3 +283,13 @@ def test_one_entry_is_read_whole_up_to_a_limit() -> None:
         assert archives.read_entry(archive, "p1/a.png", 3) == b"one"
         with pytest.raises(UnsafeArchive):
             archives.read_entry(archive, "p1/a.png", 2)
+
+
+def test_another_name_in_an_extra_field_is_looked_at_too() -> None:
+    """Python from 3.12 on takes `filename` from the Unicode Path field (0x7075), and leaves `orig_filename`."""
+    info = zipfile.ZipInfo("a.png")
+    info.filename = "../escaped.txt"
+    with pytest.raises(UnsafeArchive, match="leads out"):
+        archives._check_names(info)
+    info.filename = "ä.png"
+    archives._check_names(info)

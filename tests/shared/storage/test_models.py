@@ -174,7 +174,7 @@ def test_promotions_and_deletions_are_audited(models, database, clock):
     models.delete("two", actor="boss")
     entries = AuditLog(database).list().items
     assert [(e.actor, e.action, e.object_id) for e in entries] == [
-        ("boss", "model.delete", "two"),
+        ("boss", "model.delete", f"two@{card('two').digest()[:16]}"),
         ("boss", "alias.set", "default=one"),
     ]
 
@@ -231,3 +231,14 @@ def test_a_broken_shipped_card_is_an_error_at_the_start(models, models_dir):
 def test_a_shipped_model_lies_under_each_hosts_own_folder():
     assert shipped_folder("shipped:a-net", Path("/srv/models")) == Path("/srv/models/a-net")
     assert shipped_folder("models/a-net", Path("/srv/models")) is None
+
+
+def test_the_id_of_a_deleted_model_is_only_given_to_the_same_model_again(models):
+    models.register(card("one"), "1", actor="boss")
+    models.delete("one")
+    with pytest.raises(Conflict, match="was deleted"):
+        models.register(card("one", threshold=0.9), "2", actor="boss")
+    with pytest.raises(NotFound):
+        models.get("one")
+    assert models.register(card("one"), "3", actor="boss").location == "3"
+    assert models.register(card("one_"), "4", actor="boss").id == "one_"

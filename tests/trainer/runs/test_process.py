@@ -99,3 +99,10 @@ def test_telling_one_that_is_gone_does_no_harm(start):
 
 def _lives(pid):
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_one_that_says_more_than_is_heard_waits_and_can_be_killed(start):
+    process = start(*[["send", {"event": "a", "n": n}] for n in range(4000)])
+    assert process.next(5)["n"] == 0
+    time.sleep(1)
+    assert process.kill() == -9

@@ -2,8 +2,10 @@
 
 import errno
 import time
+from functools import partial
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from shared.contract.errors import DatasetGone
 from shared.contract.names import EventKind, RunStatus
@@ -16,6 +18,7 @@ from shared.storage.run_views import NewRun
 from shared.storage.training_runs import TrainingRuns
 from tests.fakes.cards import card
 from tests.fakes.trainee import COMMAND
+from trainer.runs.lease import Lease
 from trainer.runs.order import Order
 from trainer.runs.process import TrainingProcess
 from trainer.runs.supervisor import RunSettings, Supervisor
@@ -232,9 +235,13 @@ def test_a_worker_that_stops_leaves_the_run_to_another_at_no_cost(bench):
     assert (view.status, view.attempts) == (RunStatus.QUEUED, 0)
 
 
-def test_a_run_that_another_worker_has_taken_over_is_let_go(bench):
+@pytest.mark.parametrize("first", ["epoch", "checkpoint"])
+def test_a_run_that_another_worker_has_taken_over_is_let_go(bench, first, monkeypatch):
     claim = bench.runs.claim_next("w", -1)  # its lease has run out already
-    bench.script = [["sleep", 2], ["send", {"event": "epoch", "entry": ENTRY}], checkpoint(bench, 9)]
+    said = {"epoch": ["send", {"event": "epoch", "entry": ENTRY}], "checkpoint": checkpoint(bench, 9)}
+    bench.script = [said[first], ["sleep", 60]]
+    # Nothing but the fence of that write can say that the run is another's.
+    monkeypatch.setattr("trainer.runs.supervisor.Lease", partial(Lease, every_s=60))
     taken = bench.runs.claim_next("another", 30)
     bench.supervisor.run(claim)
     view = bench.view()
@@ -249,7 +256,7 @@ def test_a_dataset_that_is_gone(bench):
 
 
 def test_a_dataset_that_is_deleted_while_it_is_learned_from(bench, monkeypatch):
-    monkeypatch.setattr("trainer.runs.supervisor.LOOK_EVERY_S", 0.3)
+    monkeypatch.setattr("trainer.runs.attempt.LOOK_EVERY_S", 0.3)
     start = bench.supervisor._start
 
     def begin(order, log):
@@ -281,7 +288,6 @@ def test_a_full_disk_is_named_and_the_next_run_goes_on(bench, monkeypatch):
 
 def test_progress_is_kept(bench):
     progress = {"stage": "training", "epoch": 1, "epochs": 2, "step": 3, "steps": 8, "eta_s": 1.5}
-    assert bench.do(["send", {"event": "progress", "progress": progress}]).progress in ({}, progress)
     told = bench.do(["send", {"event": "progress", "progress": progress}], model(bench))
     assert told.progress == progress
 
@@ -299,13 +305,13 @@ def test_what_killed_workers_have_left_is_swept_up(bench):
 
 def test_a_process_that_the_kernel_ended_for_its_memory_is_not_tried_again(bench, monkeypatch):
     counts = iter([3, 4])
-    monkeypatch.setattr("trainer.runs.supervisor.out_of_memory_kills", lambda: next(counts))
+    monkeypatch.setattr("trainer.runs.attempt.out_of_memory_kills", lambda: next(counts))
     view = bench.do(["kill"])
     assert (view.status, view.error["code"]) == (RunStatus.FAILED, "out_of_memory")
 
 
 def test_a_process_that_somebody_killed_is(bench, monkeypatch):
-    monkeypatch.setattr("trainer.runs.supervisor.out_of_memory_kills", lambda: 3)
+    monkeypatch.setattr("trainer.runs.attempt.out_of_memory_kills", lambda: 3)
     assert bench.do(["kill"]).status == RunStatus.QUEUED
 
 
@@ -319,3 +325,71 @@ def test_a_full_disk_is_freed_before_the_database_is_told(bench, monkeypatch):
         ["write", "big", 1000], ["send", {"event": "failed", "code": "disk_full", "message": "full"}]
     )
     assert view.error["code"] == "disk_full"
+
+
+def away(path, local):
+    raise OSError(errno.EIO, "the store is away")
+
+
+def test_a_store_that_is_away_costs_a_checkpoint_and_not_the_run(bench, monkeypatch):
+    put = bench.files.put
+    monkeypatch.setattr(bench.files, "put", lambda path, local: (away if "1-4" in path else put)(path, local))
+    view = bench.do(checkpoint(bench, 4), checkpoint(bench, 8), ["exit", 1])
+    assert (view.status, view.checkpoint["step"]) == (RunStatus.QUEUED, 8)
+
+
+def test_pictures_and_logs_that_cannot_be_kept_end_no_run(bench, monkeypatch):
+    monkeypatch.setattr(bench.files, "write", away)
+    monkeypatch.setattr(bench.files, "put", lambda path, local: away(path, local) if "png" in path else None)
+    (bench.tmp_path / "curves.png").write_bytes(b"png")
+    picture = ["send", {"event": "picture", "name": "curves", "path": str(bench.tmp_path / "curves.png")}]
+    assert bench.do(["log", "hello"], picture, model(bench)).status == RunStatus.SUCCEEDED
+
+
+def test_a_model_that_cannot_be_stored_is_made_again(bench, monkeypatch):
+    monkeypatch.setattr(bench.files, "put", away)
+    assert bench.do(model(bench)).status == RunStatus.QUEUED
+
+
+def test_an_end_that_the_database_could_not_confirm_keeps_its_model(bench, monkeypatch):
+    succeed = bench.runs.succeed
+
+    def succeed_unheard(*arguments):
+        succeed(*arguments)
+        monkeypatch.setattr(bench.runs, "succeed", succeed)
+        raise OperationalError("COMMIT", {}, Exception("connection lost"))
+
+    monkeypatch.setattr(bench.runs, "succeed", succeed_unheard)
+    view = bench.do(model(bench))
+    assert view.status == RunStatus.SUCCEEDED
+    location = bench.models.get(view.model_id).location
+    assert bench.files.read(f"{location}/weights.safetensors") == b"weights"
+
+
+def test_what_nobody_has_thought_of_ends_the_run_with_a_reason(bench, monkeypatch):
+    monkeypatch.setattr(bench.runs, "epoch", lambda claim, entry: 1 / 0)
+    view = bench.do(["send", {"event": "epoch", "entry": ENTRY}], ["sleep", 60])
+    assert view.error == {
+        "code": "training_failed",
+        "message": "The worker could not go on (ZeroDivisionError).",
+    }
+
+
+def test_a_worker_that_woke_up_too_late_leaves_the_files_of_the_other_alone(bench, monkeypatch):
+    monkeypatch.setattr("trainer.runs.supervisor.Lease", partial(Lease, every_s=60))
+    claim = bench.runs.claim_next("w", -1)
+    bench.runs.claim_next("another on this host", 30)
+    theirs = bench.tmp_path / "work" / bench.run_id / "attempt-2" / "log.txt"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+    bench.script = [["send", {"event": "failed", "code": "disk_full", "message": "full"}]]
+    bench.supervisor.run(claim)
+    assert theirs.read_text() == "theirs"
+    assert bench.view().status == RunStatus.RUNNING
+
+
+def test_what_killed_attempts_have_left_goes_with_the_next(bench):
+    left = bench.tmp_path / "work" / bench.run_id / "attempt-0"
+    left.mkdir(parents=True)
+    bench.do(["exit", 1])
+    assert not left.exists()

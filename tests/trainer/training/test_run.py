@@ -16,6 +16,7 @@ from trainer.training.__main__ import main
 from trainer.training.finish import finish
 from trainer.training.progress import Terminal
 from trainer.training.run import Paths, run_training
+from trainer.training.validate import Validated
 
 CPU = torch.device("cpu")
 
@@ -114,6 +115,13 @@ def test_a_loss_that_blows_up_is_said_so(study, tmp_path, monkeypatch):
     monkeypatch.setattr("trainer.training.loop.nn.utils.clip_grad_norm_", _blow_up)
     with pytest.raises(LossNotFinite, match="learning rate"):
         run_training(tiny(), Paths(study, tmp_path), CPU, Terminal(1))
+
+
+def test_a_validation_loss_that_is_none_ends_the_run_before_it_is_saved(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_module, "validate", lambda *_: Validated(float("nan"), {"p": 0.0}, []))
+    with pytest.raises(LossNotFinite, match="after epoch 1"):
+        run_training(tiny(), Paths(study, tmp_path), CPU, Terminal(1))
+    assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
 def _blow_up(parameters, _):
