@@ -15,13 +15,23 @@ from service.schemas.training import TrainingRun, TrainingRunPage
 from service.training import RunOrder
 from shared.contract.errors import NotFound
 from shared.contract.names import Scope
+from shared.storage.paths import run_folder
 from shared.storage.training_runs import RunView
 
 blueprint = Blueprint("training runs", __name__, description="Train models.")
 
 RETRY_AFTER_S = 5
 # operationIds
-_LINKED = ("read_run", "cancel_run", "resume_run", "run_events", "run_log", "run_curves", "run_samples")
+_LINKED = (
+    "read_run",
+    "cancel_run",
+    "resume_run",
+    "delete_run",
+    "run_events",
+    "run_log",
+    "run_curves",
+    "run_samples",
+)
 
 
 @blueprint.post("/v1/training-runs")
@@ -105,6 +115,22 @@ def resume_run(run_id: str) -> Response:
     It goes on from its last checkpoint, or from the beginning where there is none. 409 in any other state.
     """
     return _answer(services().training.resume(find_run(run_id), g.request_id), 202)
+
+
+@blueprint.delete("/v1/training-runs/<run_id>")
+@operation(
+    {204: {"description": "It is gone, with its checkpoint, log and pictures."}},
+    problems=(401, 403, 404, 409, 503),
+)
+def delete_run(run_id: str) -> Response:
+    """Delete a training run that has ended
+
+    Its model stays. 409 while it has not ended: cancel it first.
+    """
+    run = find_run(run_id)
+    services().runs.delete(run.id, actor=require(Scope.TRAIN).owner)
+    services().files.delete_tree(run_folder(run.id))
+    return Response(status=204)
 
 
 def find_run(run_id: str) -> RunView:

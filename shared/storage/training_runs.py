@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, select, upda
 from sqlalchemy.sql.elements import ColumnElement
 
 from shared.contract.errors import Conflict, NotFound
-from shared.contract.names import EventKind
+from shared.contract.names import RUN_ENDED, EventKind
 from shared.contract.names import RunStatus as Status
-from shared.storage import idempotency, leases
+from shared.storage import audit, idempotency, leases
 from shared.storage import run_statements as sql
 from shared.storage.cards import ModelCard
 from shared.storage.database import Database, value_errors
@@ -109,6 +109,15 @@ class TrainingRuns:
         with self._db.read() as connection:
             rows = connection.execute(wanted.order_by(E.number).limit(limit)).all()
         return [RunEvent(row.number, row.at, EventKind(row.kind), row.data) for row in rows]
+
+    def delete(self, id: str, *, actor: str = audit.SYSTEM) -> None:
+        """Forget a run that has ended, and its events (the caller deletes its files). NotFound; Conflict."""
+        with self._locked(R.id == id) as (connection, row):
+            if _status(row, id) not in RUN_ENDED:
+                raise Conflict("The training run has not ended: cancel it first")
+            connection.execute(delete(sql.EVENTS).where(E.run_id == id))
+            connection.execute(delete(RUNS).where(R.id == id))
+            audit.record(connection, actor, "training_run.delete", id, clock=self._clock)
 
     # --- the worker's side -------------------------------------------------------------------------
 

@@ -78,14 +78,16 @@ class Killer:
                     found.append(process)
         return found
 
-    def kill(self, *words: str) -> None:
-        """All of them at once."""
-        for process in self.all_of(*words):
+    def kill(self, *words: str) -> bool:
+        """All of them at once; whether there were any."""
+        found = self.all_of(*words)
+        for process in found:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        return bool(found)
 
-    def flush(self) -> None:
-        """Redis forgets everything."""
+    def flush(self) -> bool:
+        """Redis forgets everything; whether it was there."""
         for process in self.all_of("redis-server"):
             with suppress(psutil.NoSuchProcess, redis.RedisError):
                 # Redis shows its address in its title: `redis-server unixsocket:/path`.
@@ -93,11 +95,12 @@ class Killer:
                     c.laddr for c in process.net_connections("unix") if str(c.laddr).endswith("redis.sock")
                 ]
                 if sockets:
-                    redis.Redis(unix_socket_path=str(sockets[0])).flushall()
+                    return bool(redis.Redis(unix_socket_path=str(sockets[0])).flushall())
+        return False
 
     def strike(self, chance: random.Random) -> None:
-        """One of the ways to fail, by chance."""
-        ways: dict[str, Callable[[], None]] = {
+        """One of the ways to fail, by chance; only what hit something counts."""
+        ways: dict[str, Callable[[], bool]] = {
             "process": lambda: self.kill("trainer.training.child"),
             "one process": lambda: self.one(chance, "trainer.training.child"),
             "worker": lambda: self.one(chance, "training@"),
@@ -107,15 +110,16 @@ class Killer:
             "all": lambda: self.kill("trainer.training.child", "training@", "gunicorn", "redis-server"),
         }
         name = chance.choices(list(ways), [4, 2, 3, 1, 1, 1, 1])[0]
-        self.log.append(name)
-        ways[name]()
+        if ways[name]():
+            self.log.append(name)
 
-    def one(self, chance: random.Random, word: str) -> None:
-        """One of them."""
+    def one(self, chance: random.Random, word: str) -> bool:
+        """One of them; whether there was one."""
         found = self.all_of(word)
         if found:
             with suppress(psutil.NoSuchProcess):
                 chance.choice(found).kill()
+        return bool(found)
 
 
 def test_killed_fifty_times_every_run_ends_once_with_the_weights_of_an_undisturbed_one(

@@ -7,6 +7,8 @@ import pytest
 
 from shared.contract.messages import TrainMessage
 from shared.contract.names import Queue
+from shared.storage.audit import AuditLog
+from shared.storage.paths import run_folder, run_log_path
 from tests.fakes.studies import claimed, dataset, ready_dataset
 from tests.service.conftest import Api
 
@@ -238,3 +240,18 @@ def test_lists_are_pages_newest_first(api: Api) -> None:
     rest = api.client.get(f"{RUNS}?limit=2&cursor={page['next']}").json
     assert [run["id"] for run in page["items"] + rest["items"]] == made[::-1] and rest["next"] is None
     assert api.client.get(RUNS + "?limit=0&x=1").json["errors"].keys() == {"limit", "x"}
+
+
+def test_a_run_that_has_ended_is_deleted_with_its_files(api: Api) -> None:
+    run = start(api).json
+    assert api.client.delete(run["links"]["self"]).json["code"] == "conflict"
+    api.parts.files.write(run_log_path(run["id"]), b"a log")
+    api.client.post(run["links"]["cancel"])
+    assert api.client.delete(run["links"]["self"]).status_code == 204
+    assert not api.parts.files.exists(run_folder(run["id"]))
+    for path in (run["links"]["self"], run["links"]["log"], run["links"]["events"]):
+        assert api.client.get(path).status_code == 404
+    assert api.client.delete(run["links"]["self"]).status_code == 404
+    assert api.client.get(RUNS).json["items"] == []
+    deeds = [(deed.action, deed.object_id) for deed in AuditLog(api.parts.database).list().items]
+    assert ("training_run.delete", run["id"]) in deeds

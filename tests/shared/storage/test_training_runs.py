@@ -323,3 +323,20 @@ def test_events_are_read_on_from_the_last_one_seen(runs, clock):
     assert [event.number for event in runs.events(other)] == [1]
     last = runs.events(id)[-1]
     assert (last.kind, last.at, last.data) == ("epoch", clock.now, {"epoch": 5})
+
+
+# --- delete ----------------------------------------------------------------------------------------
+
+
+def test_only_a_run_that_has_ended_is_deleted_and_its_events_with_it(runs):
+    waiting, other = accept(runs).id, accept(runs).id
+    with pytest.raises(Conflict, match="cancel it first"):
+        runs.delete(waiting)
+    runs.cancel(waiting)
+    runs.delete(waiting)
+    with pytest.raises(NotFound):
+        runs.get(waiting)
+    with pytest.raises(NotFound):
+        runs.delete(waiting)
+    assert runs.events(waiting) == []
+    assert told(runs, other) == ["queued"]
