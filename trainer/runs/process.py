@@ -18,8 +18,7 @@ from trainer.runs.order import Order
 COMMAND = (sys.executable, "-m", "trainer.training.child")
 # From the flag to SIGTERM, and from there to SIGKILL: a cancelled run is gone within a few seconds.
 GRACE_S = 1.0
-# Threads that wait for each other sleep instead of spinning: on cores that are shared with inference or another run, a
-# step that spins takes three times as long (docs/benchmarks.md), and takes the cores from whoever has work to do.
+# Threads that wait for each other sleep instead of spinning: measured in decision 9, on cores that two runs share.
 SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
 ROOT = Path(__file__).resolve().parents[2]
 MOST_WAITING = 32
