@@ -1,8 +1,9 @@
-"""Pictures of a dataset: a slice, and beside it the same with the outline of its mask. No Flask."""
+"""Pictures of a dataset: a slice, and beside it the same with the outlines of its labels. No Flask."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,8 @@ from shared.storage.paths import dataset_archive_path
 
 T = TypeVar("T")
 _MASKS_LOOKED_AT = 200  # to find the largest tumour of a patient
+_ALL = "all"
+_OUTLINED = "flair"  # shows the whole tumour
 
 
 class Previews:
@@ -33,19 +36,22 @@ class Previews:
     def png(
         self, dataset: DatasetView, patient: str | None, slice_name: str | None, modality: str | None
     ) -> bytes:
-        """PNG (H, 2 W). Raises Conflict before it is ready, NotFound, InvalidFields on `modality`, Gone."""
+        """PNG, the outlined picture last. Raises Conflict before it is ready, NotFound, InvalidFields, Gone."""
         if dataset.status != DatasetStatus.READY:
             raise Conflict(f"The dataset is {dataset.status}; its pictures are there once it is ready.")
         with self._painting, self._opened(dataset) as reader:
+            shown = _shown(reader, modality)
             item = _chosen(reader, dataset, patient, slice_name)
-            channel = None if modality is None else _channel(reader, modality)
             try:
-                pixels_HWC, mask_HW = reader.read(item)
+                pixels_HWC, labels_HW = reader.read_labels(item)
             except ImageError as error:  # it could be read once, so the operator's folder has changed
                 raise Gone(f"{item.image} cannot be read any more: {error.detail}") from error
-        if channel is not None:
-            pixels_HWC = pixels_HWC[..., channel : channel + 1]
-        return render.beside(np.ascontiguousarray(pixels_HWC), mask_HW)
+        if shown is None:
+            return render.beside(pixels_HWC, labels_HW)
+        pictures = [
+            np.ascontiguousarray(pixels_HWC[..., channel : channel + 1]) for channel in shown.channels
+        ]
+        return render.side_by_side(pictures, pictures[shown.outlined], labels_HW)
 
     @contextmanager
     def _opened(self, dataset: DatasetView) -> Iterator[SliceDataset]:
@@ -68,17 +74,16 @@ class Previews:
 def _chosen(
     reader: SliceDataset, dataset: DatasetView, patient: str | None, slice_name: str | None
 ) -> SliceFile:
-    items = reader.slices()
-    if patient is None and slice_name is None and (shown := (dataset.report or {}).get("preview")):
-        found = [item for item in items if str(item.image) == shown["image"]]
+    preview = (dataset.report or {}).get("preview") or {}
+    if patient is None and slice_name is None and preview:
+        found = [item for item in reader.slices_of(preview["patient"]) if str(item.image) == preview["image"]]
         if found:
             return found[0]
-    names = sorted({item.patient for item in items})
-    name = names[0] if patient is None else _find(names, patient, str, "patient")
-    of_patient = [item for item in items if item.patient == name]
+    names = reader.patients()
+    of_patient = reader.slices_of(names[0] if patient is None else _find(names, patient, str, "patient"))
     if slice_name is None:
         some = of_patient[:: -(-len(of_patient) // _MASKS_LOOKED_AT)]
-        return max(some, key=lambda item: int(reader.read(item)[1].sum()))
+        return max(some, key=lambda item: int(np.count_nonzero(reader.mask(item).tumour_HW)))
     for spell in (lambda item: str(item.image), lambda item: item.image.name, lambda item: item.image.stem):
         if named := [item for item in of_patient if spell(item) == slice_name]:
             return named[0]
@@ -95,11 +100,24 @@ def _find(things: Sequence[T], wanted: str, name: Callable[[T], str], what: str)
     raise NotFound(f"The dataset has no such {what}; there are {len(things)}, counted from 0.")
 
 
-def _channel(reader: SliceDataset, modality: str) -> int:
-    names = [*reader.modalities]
+@dataclass(frozen=True)
+class _Shown:
+    """Channels to show in grey, and the place among them of the one that is outlined as well."""
+
+    channels: Sequence[int]
+    outlined: int = 0
+
+
+def _shown(reader: SliceDataset, modality: str | None) -> _Shown | None:
+    """What is shown of a slice: one modality, all of them, or (None) the picture in its colours."""
+    names, count = [*reader.modalities], reader.channels
+    if modality is None and (reader.in_colour or count == 1):
+        return None
+    if modality is None or modality.lower() == _ALL:
+        return _Shown(range(count), names.index(_OUTLINED) if _OUTLINED in names else 0)
     if modality.lower() in names:
-        return names.index(modality.lower())
-    if modality in map(str, range(reader.channels)):
-        return int(modality)
-    known = ", ".join([*names, f"0 to {reader.channels - 1}"])
+        return _Shown([names.index(modality.lower())])
+    if modality in map(str, range(count)):
+        return _Shown([int(modality)])
+    known = ", ".join([*names, f"0 to {count - 1}", _ALL])
     raise InvalidFields("Some parameters are wrong.", errors={"modality": [f"Must be one of: {known}."]})

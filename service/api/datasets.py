@@ -36,8 +36,8 @@ blueprint = Blueprint("datasets", __name__, description="Pictures and masks to t
 RETRY_AFTER_S = 2
 _FIELDS = DatasetFields()
 _REPORTED = (
-    "patients", "patients_from", "slices", "tumour_slices", "tumour_share", "channels", "bit_depths", "label_values",
-    "sizes", "split_feasible",
+    "patients", "patients_from", "slices", "tumour_slices", "tumour_share", "channels", "modalities", "classes",
+    "truth", "spacing_mm", "bit_depths", "label_values", "sizes", "split_feasible",
 )  # fmt: skip
 _LINKED = ("read_dataset", "delete_dataset", "dataset_preview")  # operationIds
 
@@ -106,12 +106,15 @@ def delete_dataset(dataset_id: str) -> Response:
 
 @blueprint.get("/v1/datasets/<dataset_id>/preview.png")
 @operation(
-    {200: picture("RGB, twice as wide as the slice.")},
+    {200: picture("RGB; pictures of the slice from left to right, the outlined one last.")},
     problems=(401, 403, 404, 409, 410, 422),
     query=PreviewQuery,
 )
 def dataset_preview(dataset_id: str) -> Response:
-    """A slice, and beside it the same with the outline of its mask, as PNG"""
+    """A slice, and beside it the same with the outline of its mask, as PNG
+
+    Of a volume with several modalities first all of them, in grey; each class of tumour has its own colour.
+    """
     dataset, asked = find_dataset(dataset_id), query(PreviewQuery)
     wanted = [asked.get(name) for name in ("patient", "slice", "modality")]
     text = json.dumps([dataset.id, dataset.status, str(dataset.finished_at), *wanted])

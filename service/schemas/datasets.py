@@ -101,12 +101,17 @@ class PreviewQuery(Strict):
     slice = ma.fields.String(
         validate=Length(1, 600),
         metadata={
-            "description": "Name of the image file, or number from 0. Default: that with the largest tumour."
+            "description": "Name of the image file, or number from 0; of a volume, the number of the axial slice. "
+            "Default: that with the largest tumour."
         },
     )
     modality = ma.fields.String(
         validate=Length(1, 40),
-        metadata={"description": "One channel alone: its name, or number from 0. Default: all, as colours."},
+        metadata={
+            "description": "One channel alone: its name, or number from 0; `all`: side by side in grey. Default: "
+            "as colours, volumes of several modalities as with `all`.",
+            "example": "flair",
+        },
     )
 
 
@@ -148,7 +153,7 @@ class Dataset(ma.Schema):
     patients_from = ma.fields.String(
         required=True,
         allow_none=True,
-        metadata={"description": "What told patients apart: folder, file_name, pattern or csv."},
+        metadata={"description": "What told patients apart: folder, file_name, pattern, csv or content."},
     )
     slices = ma.fields.Integer(required=True, allow_none=True)
     tumour_slices = ma.fields.Integer(required=True, allow_none=True)
@@ -156,6 +161,27 @@ class Dataset(ma.Schema):
         required=True, allow_none=True, metadata={"description": "Of all pixels, 0 to 1."}
     )
     channels = ma.fields.Integer(required=True, allow_none=True)
+    modalities = ma.fields.List(
+        ma.fields.String(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "Names of the channels, where they have names.", "example": ["t1", "flair"]},
+    )
+    classes = ma.fields.List(
+        ma.fields.String(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "Names of the labels from 1 on.", "example": ["tumour"]},
+    )
+    truth = ma.fields.String(
+        required=True, allow_none=True, metadata={"description": "Where the masks come from."}
+    )
+    spacing_mm = ma.fields.List(
+        ma.fields.Float(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of slices, rows and columns, where it is known and the same for all."},
+    )
     bit_depths = ma.fields.List(ma.fields.Integer(), required=True, allow_none=True)
     label_values = ma.fields.List(ma.fields.Integer(), required=True, allow_none=True)
     sizes = ma.fields.List(ma.fields.Nested(Size), required=True, allow_none=True)

@@ -297,3 +297,10 @@ class TrainingFailed(JobFailed):
 
     code = "training_failed"
     title = "The training run broke off"
+
+
+class EvaluationFailed(JobFailed):
+    """Whatever broke in an evaluation."""
+
+    code = "evaluation_failed"
+    title = "The evaluation could not be done"

@@ -54,6 +54,12 @@ class TrainMessage(Message):
     __slots__ = ()
 
 
+class EvaluateMessage(Message):
+    """Do the evaluation with this id."""
+
+    __slots__ = ()
+
+
 def _check(name: str, value: object, pattern: re.Pattern[str]) -> None:
     if not isinstance(value, str) or not pattern.fullmatch(value):
         raise InvalidMessage(f"{name} is not valid: {value!r:.80}")

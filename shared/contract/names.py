@@ -16,6 +16,7 @@ class Task(StrEnum):
     SEGMENT = "inference.segment"
     VALIDATE_DATASET = "training.validate_dataset"
     TRAIN = "training.run"
+    EVALUATE = "training.evaluate"
 
 
 class Scope(StrEnum):
@@ -59,6 +60,15 @@ class RunStatus(StrEnum):
 
 
 RUN_ENDED = frozenset({RunStatus.CANCELLED, RunStatus.SUCCEEDED, RunStatus.FAILED})
+
+
+class EvaluationStatus(StrEnum):
+    """States of an evaluation, as clients see them."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
 
 
 class Stage(StrEnum):

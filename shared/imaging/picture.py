@@ -7,7 +7,7 @@ import numpy as np
 
 from shared.contract.errors import ImageTooSmall, TooManyPixels, UndecodableImage
 
-FormatName = Literal["PNG", "JPEG", "TIFF", "BMP"]
+FormatName = Literal["PNG", "JPEG", "TIFF", "BMP", "NIfTI"]
 SpacingSource = Literal["imagej", "ome"]
 
 
@@ -15,7 +15,8 @@ SpacingSource = Literal["imagej", "ome"]
 class Picture:
     """One picture as every later stage takes it: alpha, palette and orientation are already dealt with.
 
-    `pixels` is C-contiguous (height, width, 1 or 3) uint8 or uint16, native byte order, RGB.
+    `pixels` is C-contiguous (height, width, 1 or 3) uint8 or uint16, native byte order, RGB; a slice of a volume in a
+    dataset has as many channels as it has modalities.
     `pixel_spacing_mm` is (row, column) in millimetres, only from calibrated units in the file.
     """
 

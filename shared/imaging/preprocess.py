@@ -1,5 +1,6 @@
 """From a slice's pixels to what the network sees, and back: one frozen object, for training and serving."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -7,7 +8,11 @@ import numpy as np
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-NORMALIZATIONS = ("percentile", "imagenet")
+NORMALIZATIONS = ("percentile", "imagenet", "min_max", "z_score")
+# By the range of a patient's whole volume, not of each slice.
+BY_VOLUME = ("min_max", "z_score")
+MOST_CHANNELS = 8
+DEVIATIONS = 4.0  # of z-scores that are told apart: beyond, a voxel is as bright or dark as can be
 
 
 @dataclass(frozen=True)
@@ -16,8 +21,9 @@ class Preprocessing:
 
     `percentile`: each channel of each slice is divided by its own `percentile`-th percentile, so that the result
     does not depend on the scanner's or the exporting program's brightness, nor on 8 or 16 bit; MRI has no absolute
-    units. `imagenet`: divided by the full range of the data type. Both end with ImageNet's mean and deviation,
-    which pretrained encoders expect.
+    units. `imagenet`: divided by the full range of the data type. `min_max`: from the smallest to the largest value of
+    the channel in the patient's volume. `z_score`: from four standard deviations below to four above the mean of what
+    is not 0 in it. All end with ImageNet's mean and deviation, which pretrained encoders expect.
     """
 
     channels: int = 3
@@ -34,39 +40,69 @@ class Preprocessing:
             raise ValueError(
                 f"normalization {self.normalization!r} is not one of {', '.join(NORMALIZATIONS)}"
             )
-        if self.channels != 3:
-            raise ValueError("channels must be 3")
+        if not 1 <= self.channels <= MOST_CHANNELS:
+            raise ValueError(f"channels must be from 1 to {MOST_CHANNELS}")
 
-    def scale(self, pixels_HWC: np.ndarray) -> np.ndarray:
-        """uint8 or uint16 (H, W, 1 or 3) -> float32 (H, W, 3) in 0..1; a grey slice fills all three channels."""
-        channels = [self._scale_channel(pixels_HWC[..., c]) for c in range(pixels_HWC.shape[2])]
-        return np.ascontiguousarray(np.stack(channels * (self.channels // len(channels)), axis=-1))
+    def levels(self, slices: Iterable[np.ndarray]) -> np.ndarray | None:
+        """What becomes 0 and what becomes 1 in each channel of a volume, float64 (C, 2); of its slices (H, W, C).
+
+        None where each slice is scaled by itself.
+        """
+        if self.normalization not in BY_VOLUME:
+            return None
+        low = high = total = squares = count = np.zeros(self.channels)
+        for n, slice_HWC in enumerate(slices):
+            values_PC = self._fitted(slice_HWC).reshape(-1, self.channels).astype(np.float64)
+            low = values_PC.min(0) if n == 0 else np.minimum(low, values_PC.min(0))
+            high = values_PC.max(0) if n == 0 else np.maximum(high, values_PC.max(0))
+            total, squares = total + values_PC.sum(0), squares + np.square(values_PC).sum(0)
+            count = count + (values_PC != 0).sum(0)
+        if self.normalization == "z_score":
+            mean = total / np.maximum(count, 1)
+            spread = DEVIATIONS * np.sqrt(np.maximum(squares / np.maximum(count, 1) - np.square(mean), 0))
+            low, high = mean - spread, mean + spread
+        return np.stack([low, np.where(high > low, high, low + 1)], axis=-1)
+
+    def scale(self, pixels_HWC: np.ndarray, levels_C2: np.ndarray | None = None) -> np.ndarray:
+        """uint8 or uint16 (H, W, C) -> float32 (H, W, channels) in 0..1.
+
+        Grey pixels fill all channels; for a network of one channel colour is made grey. `levels_C2` are the volume's;
+        without them the slice is taken for all of its volume.
+        """
+        pixels_HWC = self._fitted(pixels_HWC)
+        if levels_C2 is None:
+            levels_C2 = self.levels([pixels_HWC])
+        planes = [pixels_HWC[..., c] for c in range(pixels_HWC.shape[2])]
+        return np.ascontiguousarray(
+            np.stack([self._scaled(plane, plane, levels_C2, c) for c, plane in enumerate(planes)], axis=-1)
+        )
 
     def letterbox(self, image_HWC: np.ndarray) -> np.ndarray:
-        """float32 (H, W, 3) -> (image_size, image_size, 3): padded to a square with black, then resized."""
+        """float32 (H, W, C) -> (image_size, image_size, C): padded to a square with black, then resized."""
         height, width = image_HWC.shape[:2]
         side = max(height, width)
         if height != width:
             top, left = (side - height) // 2, (side - width) // 2
             image_HWC = cv2.copyMakeBorder(
                 image_HWC, top, side - height - top, left, side - width - left, cv2.BORDER_CONSTANT, value=0
-            )
+            ).reshape(side, side, -1)  # OpenCV drops a single channel
         if side == self.image_size:
             return image_HWC
         # Area averaging when shrinking: plain bilinear would skip pixels and alias.
         method = cv2.INTER_AREA if side > self.image_size else cv2.INTER_LINEAR
-        return cv2.resize(image_HWC, (self.image_size, self.image_size), interpolation=method)
+        resized = cv2.resize(image_HWC, (self.image_size, self.image_size), interpolation=method)
+        return resized.reshape(self.image_size, self.image_size, -1)
 
     def standardise(self, image_HWC: np.ndarray) -> np.ndarray:
-        """float32 (H, W, 3) in 0..1 -> float32 (3, H, W), ImageNet's mean and deviation."""
-        mean, std = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
-        return ((image_HWC - mean) / std).transpose(2, 0, 1)
+        """float32 (H, W, C) in 0..1 -> float32 (C, H, W), ImageNet's mean and deviation."""
+        mean_C, std_C = imagenet_statistics(image_HWC.shape[2])
+        return ((image_HWC - mean_C) / std_C).transpose(2, 0, 1)
 
-    def to_input(self, pixels_HWC: np.ndarray) -> np.ndarray:
-        """uint8 or uint16 (H, W, 1 or 3) -> float32 (3, image_size, image_size), contiguous."""
+    def to_input(self, pixels_HWC: np.ndarray, levels_C2: np.ndarray | None = None) -> np.ndarray:
+        """uint8 or uint16 (H, W, C) -> float32 (channels, image_size, image_size), contiguous; see `scale`."""
         if pixels_HWC.dtype == np.uint8 and pixels_HWC.shape[:2] == (self.image_size, self.image_size):
-            return self._by_table(pixels_HWC)
-        return np.ascontiguousarray(self.standardise(self.letterbox(self.scale(pixels_HWC))))
+            return self._by_table(pixels_HWC, levels_C2)
+        return np.ascontiguousarray(self.standardise(self.letterbox(self.scale(pixels_HWC, levels_C2))))
 
     def from_output(self, probability_hw: np.ndarray, height: int, width: int) -> np.ndarray:
         """Probability (image_size, image_size) in 0..1 -> uint8 (height, width), 0..255: the published map."""
@@ -78,29 +114,62 @@ class Preprocessing:
         cropped = probability_hw[top : top + height, left : left + width]
         return np.rint(np.clip(cropped, 0.0, 1.0) * 255.0).astype(np.uint8)
 
-    def _by_table(self, pixels_HWC: np.ndarray) -> np.ndarray:
+    def labels_from_output(self, label_hw: np.ndarray, height: int, width: int) -> np.ndarray:
+        """Labels uint8 (image_size, image_size), or (1, 1) for the same everywhere -> (height, width)."""
+        side = max(height, width)
+        if label_hw.shape != (side, side):
+            label_hw = cv2.resize(label_hw, (side, side), interpolation=cv2.INTER_NEAREST)
+        top, left = (side - height) // 2, (side - width) // 2
+        return label_hw[top : top + height, left : left + width]
+
+    def _by_table(self, pixels_HWC: np.ndarray, levels_C2: np.ndarray | None) -> np.ndarray:
         """`to_input` where nothing is resized: only the 256 values of each channel are computed, to the same bits."""
         values = np.arange(256, dtype=np.uint8)
-        planes = cv2.split(pixels_HWC)
-        scaled = [self._scaled(values, plane_HW) for plane_HW in planes]
-        channels = range(self.channels)
-        table_VC = np.stack([scaled[c % len(planes)] for c in channels], axis=-1)
-        table_CV = self.standardise(table_VC[:, None])[:, :, 0]
+        if levels_C2 is None:
+            levels_C2 = self.levels([pixels_HWC])
+        planes = cv2.split(self._fitted(pixels_HWC))
+        scaled = [self._scaled(values, plane, levels_C2, c) for c, plane in enumerate(planes)]
+        table_CV = self.standardise(np.stack(scaled, axis=-1)[:, None])[:, :, 0]
         return np.stack(
-            [cv2.LUT(planes[c % len(planes)], np.ascontiguousarray(table_CV[c])) for c in channels]
+            [
+                cv2.LUT(plane, np.ascontiguousarray(table_V))
+                for plane, table_V in zip(planes, table_CV, strict=True)
+            ]
         )
 
-    def _scale_channel(self, channel_HW: np.ndarray) -> np.ndarray:
-        return self._scaled(channel_HW, channel_HW)
+    def _fitted(self, pixels_HWC: np.ndarray) -> np.ndarray:
+        """(H, W, C) -> (H, W, channels)."""
+        there = pixels_HWC.shape[2]
+        if there == self.channels:
+            return pixels_HWC
+        if there == 1:
+            return np.repeat(pixels_HWC, self.channels, axis=2)
+        if self.channels == 1 and there == 3:
+            return np.rint(pixels_HWC.mean(axis=2, keepdims=True)).astype(pixels_HWC.dtype)
+        raise ValueError(f"{there} channels where the network takes {self.channels}")
 
-    def _scaled(self, values: np.ndarray, channel_HW: np.ndarray) -> np.ndarray:
+    def _scaled(
+        self, values: np.ndarray, channel_HW: np.ndarray, levels_C2: np.ndarray | None, channel: int
+    ) -> np.ndarray:
         """Raw values of a channel -> float32 in 0..1, by that channel's own range."""
+        if levels_C2 is not None:
+            low, high = levels_C2[channel]
+            scaled = (values.astype(np.float32) - np.float32(low)) / np.float32(high - low)
+            return np.clip(scaled, np.float32(0), np.float32(1))
         if self.normalization == "imagenet":
             return values.astype(np.float32) / np.float32(np.iinfo(channel_HW.dtype).max)
         top = max(_percentile(channel_HW, self.percentile), self.percentile_floor)
         return np.minimum(
             values.astype(np.float32) * np.float32(self.percentile_value / top), np.float32(1.0)
         )
+
+
+def imagenet_statistics(channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of ImageNet's colours, float32 (C,); for other than three channels, of their average."""
+    mean, std = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
+    if channels == len(mean):
+        return mean, std
+    return np.full(channels, mean.mean(), np.float32), np.full(channels, std.mean(), np.float32)
 
 
 def _percentile(channel_HW: np.ndarray, percent: float) -> float:

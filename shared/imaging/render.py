@@ -2,15 +2,18 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from shared.imaging.contours import contours
 
-__all__ = ["beside", "contours", "overlay", "parse_color", "png", "to_display"]
+__all__ = ["beside", "contours", "overlay", "parse_color", "png", "side_by_side", "to_display"]
 
 Color = tuple[int, int, int]
+# of labels from 1 on; from the last one on they begin anew
+CLASS_COLORS: tuple[Color, ...] = ((255, 0, 0), (0, 220, 0), (255, 220, 0), (0, 170, 255), (255, 0, 255))
 
 # 16-bit MRI fills a small part of its range: what lies between these percentiles fills the screen's.
 _WINDOW_PERCENTILES = (0.5, 99.5)
@@ -79,13 +82,26 @@ def overlay(
     return png(rgb_HWC)
 
 
-def beside(pixels_HWC: np.ndarray, mask_HW: np.ndarray, *, color: Color = (255, 0, 0)) -> bytes:
-    """Picture (H, W, 1 or 3), and to its right the same with the mask's border painted -> PNG (H, 2 W), RGB 8 bit."""
+def beside(pixels_HWC: np.ndarray, labels_HW: np.ndarray) -> bytes:
+    """Picture (H, W, 1 or 3), and to its right the same with the outlines of the labels -> PNG (H, 2 W), RGB 8 bit.
+
+    Labels: a bool mask, or uint8 with 0 for none; each has its colour of CLASS_COLORS.
+    """
+    return side_by_side([pixels_HWC], pixels_HWC, labels_HW)
+
+
+def side_by_side(pictures: Sequence[np.ndarray], outlined_HWC: np.ndarray, labels_HW: np.ndarray) -> bytes:
+    """Pictures (H, W, 1 or 3), each in its own window, then one with the outlines of the labels -> PNG, RGB 8 bit."""
+    painted_HWC = _rgb(outlined_HWC).copy()
+    for label in np.unique(labels_HW[labels_HW > 0]):
+        painted_HWC[border(labels_HW == label)] = CLASS_COLORS[(int(label) - 1) % len(CLASS_COLORS)]
+    return png(np.hstack([*map(_rgb, pictures), painted_HWC]))
+
+
+def _rgb(pixels_HWC: np.ndarray) -> np.ndarray:
+    """As a screen can show it, uint8 (H, W, 3)."""
     shown = to_display(pixels_HWC)
-    rgb_HWC = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
-    painted_HWC = rgb_HWC.copy()
-    painted_HWC[border(mask_HW)] = color
-    return png(np.hstack([rgb_HWC, painted_HWC]))
+    return np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
 
 
 def border(mask_HW: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What every dataset reader offers: a list of slices, told by patient, each read when it is asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Protocol
@@ -13,6 +13,7 @@ from shared.imaging.datasets.source import Source
 from shared.imaging.picture import Picture
 
 MAX_FILES_NAMED = 20
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,26 @@ class Contents:
 
     slices: Sequence[SliceFile]
     findings: Sequence[Finding]
-    patients_from: str  # folder | file_name | pattern | csv
+    patients_from: str  # folder | file_name | pattern | csv | content
 
 
 class Dataset(Protocol):
-    """A folder of patients. Listing costs no decoding; pixels are read slice by slice."""
+    """A folder of patients. Listing costs no decoding of pictures; pixels are read slice by slice."""
 
-    channels: int
+    @property
+    def channels(self) -> int:
+        """Of the images that `read` gives."""
+        ...
+
+    @property
+    def modalities(self) -> Sequence[str]:
+        """Names of the channels; empty where they have none."""
+        ...
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the labels from 1 on."""
+        ...
 
     def slices(self) -> Sequence[SliceFile]:
         """All slices, ordered by patient and position."""
@@ -68,28 +82,62 @@ class Dataset(Protocol):
         """Image uint8 or uint16 (H, W, channels) and mask bool (H, W)."""
         ...
 
+    def read_labels(self, item: SliceFile) -> tuple[np.ndarray, np.ndarray]:
+        """Image as `read`, and labels uint8 (H, W): 0, or a class's place in `classes`, from 1."""
+        ...
+
+    def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
+        """Distance of slices, of rows and of columns in the patient, where it is known."""
+        ...
+
+    def cohorts(self) -> Mapping[str, Mapping[str, str]]:
+        """What patients can be grouped by: name of the grouping -> patient -> group."""
+        ...
+
 
 class SliceDataset:
-    """A dataset of picture files, read the same way by every reader; they differ in `contents`."""
+    """A dataset of picture files, read the same way by every reader; they differ in `contents`.
+
+    `truth` says where the masks come from; `modalities` names the channels where they have names; `in_colour`:
+    whether three channels side by side are one picture in colours.
+    """
 
     format: ClassVar[str]
-    channels: ClassVar[int] = 3
-    modalities: ClassVar[tuple[str, ...]] = ()  # names of the channels, where they have some
+    classes: ClassVar[tuple[str, ...]] = ("tumour",)
+    truth: ClassVar[str] = "masks of the dataset"
+    in_colour: ClassVar[bool] = True
 
     def __init__(self, source: Source) -> None:
         self.source = source
 
-    def contents(self) -> Contents:
-        """List without decoding anything; raises DatasetError where there is nothing of this format."""
+    @property
+    def channels(self) -> int:
+        """Of the images that `read` gives."""
+        return 3
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the channels, where they have names."""
+        return ()
+
+    def contents(self, on_progress: OnProgress = lambda done, of: None) -> Contents:
+        """List, decoding as little as can be; raises DatasetError where there is nothing of this format.
+
+        `on_progress` is called now and then where that takes long, and may raise to break off.
+        """
         raise NotImplementedError
 
     def slices(self) -> Sequence[SliceFile]:
         """All slices, ordered by patient and position; raises DatasetError with the first thing that is wrong."""
-        contents = self.contents()
-        for finding in contents.findings:
-            if finding.level == "error":
-                raise DatasetError(f"{finding.detail} ({', '.join(finding.files[:3])})")
-        return contents.slices
+        return sound(self.contents())
+
+    def patients(self) -> Sequence[str]:
+        """All patients, sorted; raises DatasetError."""
+        return sorted({item.patient for item in self.slices()})
+
+    def slices_of(self, patient: str) -> Sequence[SliceFile]:
+        """One patient's slices by position; cheaper than all where listing decodes. Raises DatasetError."""
+        return [item for item in self.slices() if item.patient == patient]
 
     def picture(self, item: SliceFile) -> Picture:
         """The image as it is in the file; raises ImageError."""
@@ -100,13 +148,37 @@ class SliceDataset:
         return read_mask(self.source, item.mask)
 
     def read(self, item: SliceFile) -> tuple[np.ndarray, np.ndarray]:
-        """Image uint8 or uint16 (H, W, 3), grey repeated, and mask bool (H, W); raises DatasetError, ImageError."""
+        """Image uint8 or uint16 (H, W, channels), grey repeated, and mask bool (H, W).
+
+        Raises DatasetError, ImageError.
+        """
         pixels_HWC, mask_HW = self.picture(item).pixels, self.mask(item).tumour_HW
         if pixels_HWC.shape[:2] != mask_HW.shape:
             raise DatasetError(f"{item.image} is {pixels_HWC.shape[:2]}, its mask {mask_HW.shape}")
         if pixels_HWC.shape[2] == 1:
             pixels_HWC = np.repeat(pixels_HWC, self.channels, axis=2)
         return pixels_HWC, mask_HW
+
+    def read_labels(self, item: SliceFile) -> tuple[np.ndarray, np.ndarray]:
+        """Image as `read`, and labels uint8 (H, W): here everything above 0 is the one class."""
+        pixels_HWC, mask_HW = self.read(item)
+        return pixels_HWC, mask_HW.astype(np.uint8)
+
+    def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
+        """Distance of slices, of rows and of columns: pictures do not say."""
+        return None
+
+    def cohorts(self) -> Mapping[str, Mapping[str, str]]:
+        """What patients can be grouped by: nothing that is known here."""
+        return {}
+
+
+def sound(contents: Contents) -> Sequence[SliceFile]:
+    """The slices; raises DatasetError with the first thing that is wrong."""
+    for finding in contents.findings:
+        if finding.level == "error":
+            raise DatasetError(f"{finding.detail} ({', '.join(finding.files[:3])})")
+    return contents.slices
 
 
 def in_order(slices: Iterable[SliceFile]) -> list[SliceFile]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.base import Contents, Finding, SliceDataset, SliceFile, in_order
+from shared.imaging.datasets.base import Contents, Finding, OnProgress, SliceDataset, SliceFile, in_order
 from shared.imaging.datasets.pairing import Pairs, pair
 from shared.imaging.datasets.patients import patients_of, split_number
 from shared.imaging.datasets.pictures import is_picture
@@ -32,7 +32,7 @@ class ImageMaskDataset(SliceDataset):
         """Whether there is any pair among these files."""
         return bool(pair(filter(is_picture, names)).pairs)
 
-    def contents(self) -> Contents:
+    def contents(self, on_progress: OnProgress = lambda done, of: None) -> Contents:
         """Raises DatasetError where not a single image has a mask."""
         paired = pair(filter(is_picture, self.source.names()), self._suffix)
         if not paired.pairs:

@@ -1,15 +1,22 @@
 """The LGG MRI Segmentation dataset (Buda et al. 2019) as it is published: PATIENT/NAME_N.tif and NAME_N_mask.tif."""
 
+import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.base import Contents, Finding, SliceDataset, SliceFile, in_order
+from shared.imaging.datasets.base import Contents, Finding, OnProgress, SliceDataset, SliceFile, in_order
 from shared.imaging.datasets.source import Source, source_of
 
 _SLICE = re.compile(r"(?P<stem>.+)_(?P<index>\d{1,9})\.tif", re.ASCII)
 _MASK = re.compile(r".+_\d{1,9}_mask\.tif", re.ASCII)
+_PATIENT = re.compile(r"(?P<id>TCGA_(?P<institution>[A-Z0-9]{2})_[A-Z0-9]{4})(_.*)?", re.ASCII)
+_CLINICAL = "data.csv"
+# The table gives codes and its README does not say what they mean. Grades: as TCGA has them, held against patients
+# of both codes. Histological types are in alphabetical order there, which is not proof enough to name them.
+_GRADES = {"1": "G2", "2": "G3"}
 
 
 class LggDataset(SliceDataset):
@@ -36,7 +43,7 @@ class LggDataset(SliceDataset):
             for path in tiffs
         )
 
-    def contents(self) -> Contents:
+    def contents(self, on_progress: OnProgress = lambda done, of: None) -> Contents:
         """Raises DatasetError where no slice is found."""
         names = set(self.source.names())
         images = [path for path in map(PurePosixPath, names) if _is_slice(path)]
@@ -64,6 +71,39 @@ class LggDataset(SliceDataset):
             detail = f"Only the patients' folders in {top} are taken; these files lie elsewhere."
             findings.append(Finding.of("warning", "left_out", detail, sorted(copies)))
         return Contents(in_order(found), findings, "folder")
+
+    def cohorts(self) -> Mapping[str, Mapping[str, str]]:
+        """By institution, which the name tells; by grade and histological type where the published table is there."""
+        names = self.source.names()
+        folders = {path.parent.name for path in map(PurePosixPath, names) if _is_slice(path)}
+        patients = {folder: match for folder in sorted(folders) if (match := _PATIENT.fullmatch(folder))}
+        grades, types = {}, {}
+        for row in self._clinical(names):
+            if grade := _GRADES.get(row.get("neoplasm_histologic_grade") or ""):
+                grades[row["Patient"]] = grade
+            if kind := row.get("histological_type"):
+                types[row["Patient"]] = f"type {kind}"
+        found = {
+            "institution": {folder: match["institution"] for folder, match in patients.items()},
+            "grade": {f: grades[m["id"]] for f, m in patients.items() if m["id"] in grades},
+            "histological type": {f: types[m["id"]] for f, m in patients.items() if m["id"] in types},
+        }
+        return {grouping: groups for grouping, groups in found.items() if groups}
+
+    def _clinical(self, names: Sequence[str]) -> Iterator[dict[str, str]]:
+        """Rows of data.csv; a table of something else has none."""
+        tables = [name for name in names if PurePosixPath(name).name == _CLINICAL]
+        if not tables:
+            return
+        text = self.source.read(min(tables, key=lambda name: (name.count("/"), name))).decode(
+            "utf-8-sig", "replace"
+        )
+        try:
+            for row in csv.DictReader(io.StringIO(text, newline="")):
+                if row.get("Patient"):
+                    yield row
+        except csv.Error:
+            return
 
 
 def _is_slice(path: PurePosixPath) -> bool:

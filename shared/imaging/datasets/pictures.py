@@ -22,11 +22,12 @@ class MaskFile:
     """A mask: the values in the file (H, W), and what they mean.
 
     Everything above 0 is tumour. In a JPEG it is the upper half of the range: its compression leaves faint marks
-    around every edge.
+    around every edge. `remark` is the code of a finding, where there is something to say about this slice.
     """
 
     values_HW: np.ndarray
     lossy: bool
+    remark: str | None = None
 
     @property
     def tumour_HW(self) -> np.ndarray:

@@ -1,8 +1,7 @@
 """Looking through a dataset before anybody trains on it: every pair decoded once, one slice in memory at a time."""
 
-import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from shared.contract.errors import DatasetError, ImageError
-from shared.imaging.datasets.base import MAX_FILES_NAMED, Finding, SliceDataset, SliceFile
+from shared.imaging.datasets.base import MAX_FILES_NAMED, Finding, OnProgress, SliceDataset, SliceFile
+from shared.imaging.datasets.digest import picture_digest
 from shared.imaging.datasets.pictures import MaskFile
 from shared.imaging.picture import Picture
 
@@ -23,15 +23,15 @@ Report = dict[str, Any]
 
 
 def look_through(
-    dataset: SliceDataset, on_progress: Callable[[int, int], None] = lambda done, of: None
+    dataset: SliceDataset, on_progress: OnProgress = lambda done, of: None
 ) -> tuple[Report, list[Finding]]:
     """Report (JSON) and findings; a finding of level `error` means that the dataset cannot be trained on.
 
-    `on_progress(slices, of)` is called after each slice and may raise to break off. Raises DatasetError where there
-    is no slice to look at, OSError as the disk does.
+    `on_progress(slices, of)` is called after each slice, before that while listing takes long, and may raise to break
+    off. Raises DatasetError where there is no slice to look at, OSError as the disk does.
     """
-    contents = dataset.contents()
-    tally = _Tally()
+    contents = dataset.contents(on_progress)
+    tally = _Tally(of_classes=len(dataset.classes) > 1)
     for done, item in enumerate(contents.slices, 1):
         _look(dataset, item, tally)
         on_progress(done, len(contents.slices))
@@ -39,6 +39,9 @@ def look_through(
         "format": dataset.format,
         "patients_from": contents.patients_from,
         "channels": dataset.channels,
+        "modalities": list(dataset.modalities),
+        "classes": list(dataset.classes),
+        "truth": dataset.truth,
         **tally.report(),
     }
     return report, [*contents.findings, *tally.findings()]
@@ -63,6 +66,7 @@ class _Files:
 class _Tally:
     """What all slices together come to."""
 
+    of_classes: bool  # the values of masks are classes, and not just tumour or none
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     depths: Counter[int] = field(default_factory=Counter)
     labels: set[int] = field(default_factory=set)
@@ -71,14 +75,16 @@ class _Tally:
     pixels: int = 0
     tumour_pixels: int = 0
     patients: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))  # slices with tumour
-    # by digest of the file: the patient and path that had it first
+    spacings: set[tuple[float, float, float] | None] = field(default_factory=set)
+    # by digest of the pixels: the patient and path that had it first
     seen: dict[bytes, tuple[str, PurePosixPath]] = field(default_factory=dict)
     trouble: defaultdict[str, _Files] = field(default_factory=lambda: defaultdict(_Files))
     largest: dict[str, tuple[int, str]] = field(default_factory=dict)  # by patient: tumour pixels, image
 
     def report(self) -> Report:
-        """The numbers; `preview` is the first patient's slice with the largest tumour."""
-        first = min(self.largest, default=None)
+        """The numbers; `preview` is the slice with the largest tumour of the first patient who has one."""
+        first = min(self.largest, key=lambda patient: (not self.largest[patient][0], patient), default=None)
+        spacing = next(iter(self.spacings)) if len(self.spacings) == 1 else None
         return {
             "patients": len(self.patients),
             "slices": self.slices,
@@ -90,6 +96,7 @@ class _Tally:
                 {"width": width, "height": height, "slices": count}
                 for (width, height), count in self.sizes.most_common(MAX_LISTED)
             ],
+            "spacing_mm": list(spacing) if spacing else None,
             "split_feasible": len(self.patients) >= SPLIT_PARTS,
             "preview": {"patient": first, "image": self.largest[first][1]} if first is not None else None,
         }
@@ -102,7 +109,7 @@ class _Tally:
         elif self.pixels and self.tumour_pixels > _MOSTLY * self.pixels:
             detail = "The masks cover more than half of all pixels: tumour must be bright and the rest 0."
             found.append(Finding("warning", "mostly_tumour", detail))
-        if len(self.labels) > 2:
+        if len(self.labels) > 2 and not self.of_classes:
             listed = ", ".join(str(value) for value in sorted(self.labels)[:MAX_LISTED])
             detail = f"The masks hold the values {listed}: everything above 0 is taken as tumour."
             found.append(Finding("warning", "many_labels", detail))
@@ -137,7 +144,15 @@ _OF_FILES = {
     "unreadable_image": ("error", "These images cannot be read."),
     "unreadable_mask": ("error", "These masks cannot be read."),
     "size_mismatch": ("error", "These images are not of the size of their masks."),
-    "two_patients": ("warning", "These images are also there under another patient, byte for byte."),
+    "two_patients": ("warning", "These images are also there under another patient, with the same pixels."),
+    "no_brain": (
+        "warning",
+        "No brain was found in these pictures; the circle lies at their brightest place.",
+    ),
+    "not_finite": (
+        "warning",
+        "These have voxels that are no number; they took the lowest value of their volume.",
+    ),
 }
 
 
@@ -159,6 +174,9 @@ def _look(dataset: SliceDataset, item: SliceFile, tally: _Tally) -> None:
         why = f"The first is {picture.width} x {picture.height}, its mask {width} x {height}."
         tally.trouble["size_mismatch"].add(item.image, why)
         return
+    if mask.remark is not None:
+        tally.trouble[mask.remark].add(item.image)
+    tally.spacings.add(dataset.spacing_mm(item))
     _count(picture, mask, item, tally)
 
 
@@ -176,8 +194,7 @@ def _count(picture: Picture, mask: MaskFile, item: SliceFile, tally: _Tally) -> 
         tally.patients[item.patient] += 1
     if tumour > tally.largest.get(item.patient, (-1, ""))[0]:
         tally.largest[item.patient] = tumour, str(item.image)
-    if picture.pixels.min() != picture.pixels.max():  # the black slices above a head are all alike
-        digest = hashlib.blake2b(picture.pixels.tobytes(), digest_size=16).digest()
+    if (digest := picture_digest(picture.pixels)) is not None:  # the black slices above a head are all alike
         patient, _ = tally.seen.setdefault(digest, (item.patient, item.image))
         if patient != item.patient:
             tally.trouble["two_patients"].add(item.image)

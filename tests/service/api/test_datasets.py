@@ -19,6 +19,7 @@ from shared.storage.paths import dataset_archive_path
 from tests.fakes import zips
 from tests.fakes.datasets import picture_files
 from tests.fakes.study import make_study
+from tests.fakes.volumes import case_files
 from tests.service.conftest import Api
 from trainer.intake.intake import Intake
 from trainer.intake.local import LocalDatasets
@@ -311,6 +312,64 @@ def test_a_channel_can_be_shown_alone(ready: tuple[Api, str], with_folder: Api, 
         with_folder.client.get(f"{other}?modality=FLAIR").data
         == with_folder.client.get(f"{other}?modality=1").data
     )
+
+
+@pytest.fixture
+def volumes(api: Api, tmp_path: Path) -> tuple[Api, str]:
+    made = post(api, zips.archive(case_files("A") | case_files("B", 1)))
+    validate(api, tmp_path)
+    return api, made.headers["Location"]
+
+
+def test_a_dataset_of_volumes_says_what_it_has(volumes: tuple[Api, str]) -> None:
+    document = volumes[0].client.get(volumes[1]).json
+    assert Dataset(unknown=ma.RAISE).load(document) and (document["status"], document["format"]) == (
+        "ready",
+        "brats",
+    )
+    assert document["modalities"] == ["t1", "t1ce", "t2", "flair"] and document["spacing_mm"] == [1, 1, 1]
+    assert document["classes"] == ["necrotic core", "oedema", "enhancing"] and document["label_values"] == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    assert "BraTS" in document["truth"] and document["channels"] == 4
+
+
+def test_of_volumes_all_modalities_are_shown_and_the_classes_outlined(volumes: tuple[Api, str]) -> None:
+    api, at = volumes[0], f"{volumes[1]}/preview.png"
+    shown = pixels(api.client.get(f"{at}?patient=B&slice=3"))
+    assert shown.shape == (24, 5 * 20, 3)
+    assert (shown[:, :80, 0] == shown[:, :80, 2]).all()
+    panels = [shown[:, 20 * n : 20 * (n + 1), 0] for n in range(4)]
+    assert len({panel.tobytes() for panel in panels}) == 4
+    outlined = shown[:, 80:]
+    assert [tuple(outlined[12, x]) for x in (8, 9, 10)] == [(255, 0, 0), (0, 220, 0), (255, 220, 0)]
+    assert (outlined[:10] == shown[:10, 60:80]).all()  # flair
+    assert (
+        api.client.get(f"{at}?patient=1&slice=3&modality=ALL").data
+        == api.client.get(f"{at}?patient=B&slice=3").data
+    )
+
+
+def test_of_volumes_one_modality_and_a_slice_by_its_number_can_be_shown(volumes: tuple[Api, str]) -> None:
+    api, at = volumes[0], f"{volumes[1]}/preview.png"
+    shown = pixels(api.client.get(f"{at}?patient=A&slice=4&modality=t2"))
+    assert shown.shape == (24, 40, 3) and (shown[:, :20] == shown[:, 20:]).all()  # no tumour in slice 4
+    assert (shown[:, :20] == pixels(api.client.get(f"{at}?patient=A&slice=4"))[:, 40:60]).all()
+    assert api.client.get(f"{at}?patient=A&slice=9").status_code == 404
+    answer = api.client.get(f"{at}?modality=t1n")
+    assert answer.status_code == 422 and "t1ce" in answer.json["errors"]["modality"][0]
+    assert pixels(api.client.get(at)).shape == (24, 100, 3)
+
+
+def test_colours_can_be_shown_side_by_side_in_grey(ready: tuple[Api, str]) -> None:
+    shown = pixels(ready[0].client.get(f"{ready[1]}?modality=all"))
+    assert shown.shape == (40, 4 * 56, 3)
+    plain = pixels(ready[0].client.get(ready[1]))
+    for channel in range(3):
+        assert (shown[:, 56 * channel : 56 * (channel + 1), 1] == plain[:, :56, channel]).all()
 
 
 @pytest.mark.parametrize(

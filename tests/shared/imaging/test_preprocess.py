@@ -67,3 +67,80 @@ def test_the_short_cut_for_slices_of_the_networks_size_changes_no_bit(normalizat
     pixels = picture()[..., :channels]
     step_by_step = preprocessing.standardise(preprocessing.letterbox(preprocessing.scale(pixels)))
     assert np.array_equal(preprocessing.to_input(pixels), step_by_step)
+
+
+def volume(channels=4, seed=0):
+    generator = np.random.default_rng(seed)
+    slices = generator.integers(100, 3000, (5, 32, 32, channels)).astype(np.uint16)
+    slices[:, :8] = 0  # background
+    return slices * np.arange(1, 6, dtype=np.uint16)[:, None, None, None]
+
+
+def test_min_max_is_that_of_each_channel_of_the_volume():
+    slices = volume()
+    preprocessing = Preprocessing(4, 32, "min_max")
+    levels = preprocessing.levels(slices)
+    scaled = np.stack([preprocessing.scale(piece, levels) for piece in slices])
+    for channel in range(4):
+        values = slices[..., channel].astype(float)
+        expected = (values - values.min()) / (values.max() - values.min())
+        assert np.allclose(scaled[..., channel], expected, atol=1e-6)
+
+
+def test_z_scores_are_those_of_what_is_not_background():
+    slices = volume()
+    preprocessing = Preprocessing(4, 32, "z_score")
+    levels = preprocessing.levels(slices)
+    scaled = np.stack([preprocessing.scale(piece, levels) for piece in slices])
+    for channel in range(4):
+        values = slices[..., channel].astype(float)
+        inside = values[values > 0]
+        z = np.clip((values - inside.mean()) / inside.std(), -4, 4)
+        assert np.allclose(scaled[..., channel] * 8 - 4, z, atol=1e-4)
+
+
+@pytest.mark.parametrize("normalization", ["min_max", "z_score"])
+def test_a_slice_alone_is_taken_for_its_volume(normalization):
+    preprocessing = Preprocessing(4, 32, normalization)
+    piece = volume()[2]
+    assert np.array_equal(
+        preprocessing.scale(piece), preprocessing.scale(piece, preprocessing.levels([piece]))
+    )
+
+
+@pytest.mark.parametrize("normalization", ["min_max", "z_score"])
+def test_a_channel_of_one_value_is_no_division_by_zero(normalization):
+    flat = np.full((16, 16, 3), 7, np.uint16)
+    assert np.isfinite(Preprocessing(3, 32, normalization).to_input(flat)).all()
+
+
+@pytest.mark.parametrize("normalization", ["percentile", "imagenet"])
+def test_these_scale_each_slice_by_itself(normalization):
+    assert Preprocessing(4, 32, normalization).levels(volume()) is None
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+@pytest.mark.parametrize("size", [(32, 32), (20, 48), (64, 64)])
+def test_any_number_of_channels_becomes_an_input(channels, size):
+    pixels = np.random.default_rng(0).integers(0, 200, (*size, channels)).astype(np.uint8)
+    assert Preprocessing(channels, 32).to_input(pixels).shape == (channels, 32, 32)
+
+
+def test_colour_is_made_grey_for_a_network_of_one_channel():
+    colour = np.zeros((32, 32, 3), np.uint8)
+    colour[..., 0], colour[..., 1] = 30, 90
+    scaled = Preprocessing(1, 32, "imagenet").scale(colour)
+    assert np.allclose(scaled, 40 / 255)
+
+
+def test_channels_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match="3 channels where the network takes 4"):
+        Preprocessing(4, 32).to_input(np.zeros((32, 32, 3), np.uint8))
+
+
+def test_labels_come_back_at_the_uploads_size():
+    labels = np.zeros((32, 32), np.uint8)
+    labels[16:, :] = 2
+    back = Preprocessing(4, 32).labels_from_output(labels, 64, 32)
+    assert back.shape == (64, 32)
+    assert (back[:30] == 0).all() and (back[34:] == 2).all()

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from shared.imaging.readers.decode import decode
-from shared.imaging.render import beside, contours, overlay, parse_color, png, to_display
+from shared.imaging.render import (
+    CLASS_COLORS,
+    beside,
+    contours,
+    overlay,
+    parse_color,
+    png,
+    side_by_side,
+    to_display,
+)
 from tests.fakes import images
 
 
@@ -208,3 +217,18 @@ def test_a_picture_stands_beside_itself_with_the_outline(channels, dtype):
     assert (left == np.broadcast_to(to_display(pixels), (40, 56, 3))).all()
     changed = (left != right).any(axis=2)
     assert (right[10, 10] == (255, 0, 0)).all() and changed.sum() == 36 and not changed[12:18, 12:18].any()
+
+
+def test_modalities_stand_side_by_side_each_in_its_own_window_and_classes_have_colours():
+    dim = np.linspace(0, 90, 40 * 56).reshape(40, 56, 1).astype(np.uint16)
+    bright = dim * np.uint16(700)
+    labels = np.zeros((40, 56), np.uint8)
+    labels[10:20, 10:20], labels[10:20, 20:30], labels[30, 30] = 1, 3, 7
+    shown = read(side_by_side([dim, bright], bright, labels))
+    assert shown.shape == (40, 3 * 56, 3)
+    np.testing.assert_allclose(shown[:, :56].astype(int), shown[:, 56:112].astype(int), atol=3)
+    painted = shown[:, 112:]
+    assert [tuple(painted[y, x]) for y, x in ((10, 10), (10, 25), (30, 30))] == [
+        CLASS_COLORS[0], CLASS_COLORS[2], CLASS_COLORS[1],
+    ]  # fmt: skip
+    assert (painted[15, 15] == to_display(bright)[15, 15]).all()

@@ -1,6 +1,7 @@
 """Every reader of the table lists patients and positions without decoding, and reads slice by slice."""
 
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from shared.imaging.datasets.source import Archive
 from tests.fakes import images, zips
 from tests.fakes.datasets import lay_out, mask, picture_files
 from tests.fakes.study import make_study
+from tests.fakes.volumes import make_brats
 
 PNG, TUMOUR = images.png(images.picture()), images.png(mask())
 
@@ -23,17 +25,46 @@ def pairs(root: Path, **options: str) -> list[tuple[str, str]]:
     return [(str(item.image), str(item.mask)) for item in ImageMaskDataset(root, **options).slices()]
 
 
+def make_yes_no(root: Path) -> Path:
+    files = {
+        f"{word}/{n}.png": images.png(images.picture(seed=n)) for n, word in enumerate(("yes", "yes", "no"))
+    }
+    return lay_out(root, files)
+
+
+MADE = {
+    "auto": partial(make_study, patients=2, slices=3),
+    "lgg": partial(make_study, patients=2, slices=3),
+    "image_mask": lambda root: lay_out(root, picture_files(2)),
+    "brats": make_brats,
+    "yes_no": make_yes_no,
+}
+
+
 @pytest.mark.parametrize("name", sorted(catalog.DATASETS))
 def test_each_format_can_be_opened_and_read(name: str, tmp_path: Path) -> None:
-    dataset = catalog.load(catalog.DATASETS, name, "format")(make_study(tmp_path, patients=2, slices=3))
-    slices = dataset.slices()
-    assert [(item.patient[-13:], item.index) for item in slices] == [
-        (f"{patient:04d}_20000101", index) for patient in range(2) for index in (1, 2, 3)
-    ]
-    pixels, truth = dataset.read(slices[1])
-    assert pixels.shape == (64, 64, 3) and pixels.dtype == np.uint8
-    assert truth.shape == (64, 64) and truth.dtype == bool and truth.any()
-    assert dataset.channels == 3 and dataset.format in catalog.DATASETS
+    dataset = catalog.load(catalog.DATASETS, name, "format")(MADE[name](tmp_path))
+    items = dataset.slices()
+    assert items == sorted(items, key=lambda item: (item.patient, item.index))
+    assert dataset.patients() == sorted({item.patient for item in items}) and len(dataset.patients()) >= 2
+    assert [item for patient in dataset.patients() for item in dataset.slices_of(patient)] == items
+    assert dataset.format in catalog.DATASETS and dataset.truth and dataset.classes
+    assert len(dataset.modalities) in (0, dataset.channels)
+    assert all(groups.keys() <= set(dataset.patients()) for groups in dataset.cohorts().values())
+    for item in items:
+        pixels, truth = dataset.read(item)
+        assert pixels.shape == (*truth.shape, dataset.channels) and pixels.dtype in (np.uint8, np.uint16)
+        again, labels = dataset.read_labels(item)
+        np.testing.assert_array_equal(pixels, again)
+        assert truth.dtype == bool and labels.dtype == np.uint8 and labels.max() <= len(dataset.classes)
+        np.testing.assert_array_equal(labels > 0, truth)
+        assert (spacing := dataset.spacing_mm(item)) is None or min(spacing) > 0
+    assert any(dataset.read(item)[1].any() for item in items)
+
+
+@pytest.mark.parametrize("name", sorted(catalog.DATASETS.keys() - {"image_mask"}))
+def test_auto_finds_each_format(name: str, tmp_path: Path) -> None:
+    assert open_auto(MADE[name](tmp_path)).format == name.replace("auto", "lgg")
 
 
 def test_every_format_says_which_options_it_takes() -> None:

@@ -24,7 +24,8 @@ def looked(root: Path, files: dict[str, bytes]) -> tuple[dict[str, Any], dict[st
 def test_the_report_counts_right(tmp_path: Path) -> None:
     report, findings = looked(tmp_path, picture_files(patients=4, slices=3))
     assert report == {
-        "format": "image_mask", "patients_from": "folder", "channels": 3, "patients": 4, "slices": 12,
+        "format": "image_mask", "patients_from": "folder", "channels": 3, "modalities": [],
+        "classes": ["tumour"], "truth": "masks of the dataset", "spacing_mm": None, "patients": 4, "slices": 12,
         "tumour_slices": 8, "tumour_share": round(800 / (12 * 40 * 56), 6), "bit_depths": [8],
         "label_values": [0, 255], "sizes": [{"width": 56, "height": 40, "slices": 12}], "split_feasible": True,
         "preview": {"patient": "P0", "image": "P0/1.png"},
@@ -84,6 +85,13 @@ def test_a_picture_of_two_patients_is_warned_of_and_black_ones_are_not(tmp_path:
     files |= {"P2/1.png": files["P1/1.png"], "P1/2.png": files["P1/1.png"]}
     black = images.png(np.zeros((40, 56, 3), np.uint8))
     files |= {"P0/3.png": black, "P3/3.png": black}
+    _, findings = looked(tmp_path, files)
+    assert findings["two_patients"].files == ("P2/1.png",)
+
+
+def test_the_same_pixels_in_another_file_are_the_same_picture(tmp_path: Path) -> None:
+    grey = images.picture(channels=1)
+    files = picture_files() | {"P1/1.png": images.png(grey), "P2/1.png": images.tiff(np.dstack([grey] * 3))}
     _, findings = looked(tmp_path, files)
     assert findings["two_patients"].files == ("P2/1.png",)
 

@@ -1,0 +1,171 @@
+"""One case of BraTS from its files: all modalities on one grid, and labels that mean the same in every year.
+
+Labels in the files, by year of the challenge:
+
+    2013 to 2016        1 necrosis, 2 oedema, 3 non-enhancing tumour, 4 enhancing tumour
+    2017 to 2022        1 necrosis and non-enhancing tumour, 2 oedema, 4 enhancing tumour
+    from 2023           1 necrosis and non-enhancing tumour, 2 oedema, 3 enhancing tumour
+
+Here: 1 necrotic core (with non-enhancing tumour, as from 2017 on), 2 oedema, 3 enhancing. So 4 always becomes 3. A 3
+becomes 1 where the file also has a 4, or is named like those of 2013; else it stays.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.contract.errors import DatasetError, ImageError
+from shared.imaging.datasets.brats_names import Case
+from shared.imaging.datasets.source import Source
+from shared.imaging.readers import nifti
+
+CLASSES = ("necrotic core", "oedema", "enhancing")
+CORE, ENHANCING = 1, 3
+_TOP = 65535
+_INTEGER_SLACK = 1e-3  # labels and brain masks are often written as floats, such as 0.99999997
+_GRID_SLACK_MM = 0.1
+_LIMITS = nifti.VolumeLimits(
+    max_voxels=1 << 25
+)  # BraTS has 9 million; four of these and their sources are 0.5 GB
+
+
+class UnknownLabels(DatasetError):
+    """A segmentation whose values are no labels."""
+
+
+@dataclass(frozen=True)
+class CaseImages:
+    """The pixels of a case, uint16 (D, H, W, modalities), and its labels, uint8 (D, H, W)."""
+
+    pixels_DHWC: np.ndarray
+    labels_DHW: np.ndarray
+    not_finite: int
+
+
+@dataclass(frozen=True)
+class CaseOutline:
+    """What listing needs of a case: its grid, and the slices with brain or tumour in them."""
+
+    grid: nifti.Grid
+    slices: tuple[int, ...]
+
+
+def read_volume(source: Source, path: object) -> nifti.Volume:
+    """Raises ImageError that names the file."""
+    try:
+        return nifti.read(source.read(str(path)), _LIMITS)
+    except ImageError as error:
+        raise type(error)(f"{path}: {error.detail}") from None
+
+
+def read_grid(source: Source, path: object) -> nifti.Grid:
+    """Only where the voxels lie. Raises ImageError that names the file."""
+    try:
+        return nifti.read_grid(source.read(str(path)), _LIMITS)
+    except ImageError as error:
+        raise type(error)(f"{path}: {error.detail}") from None
+
+
+def read_case(source: Source, case: Case, modalities: tuple[str, ...]) -> CaseImages:
+    """One file after the other, so that only one is there as it was stored; raises ImageError, DatasetError."""
+    labels_DHW = read_labels(source, case)
+    pixels_DHWC = np.empty((*labels_DHW.shape, len(modalities)), np.uint16)
+    not_finite = 0
+    for channel, modality in enumerate(modalities):
+        volume = read_volume(source, case.modalities[modality])
+        if volume.voxels_DHW.shape != labels_DHW.shape:
+            raise DatasetError(f"{case.modalities[modality]} has another size than its segmentation.")
+        pixels_DHWC[..., channel] = to_uint16(volume.voxels_DHW)
+        not_finite += volume.not_finite
+    return CaseImages(pixels_DHWC, labels_DHW, not_finite)
+
+
+def outline(source: Source, case: Case) -> CaseOutline:
+    """Slices where the reference is not all background, or there is a label; raises ImageError, DatasetError."""
+    volume = read_volume(source, case.reference)
+    labels_DHW = read_labels(source, case)
+    if labels_DHW.shape != volume.voxels_DHW.shape:
+        raise DatasetError(f"{case.reference} has another size than its segmentation.")
+    shown_DHW = (volume.voxels_DHW != background(volume.voxels_DHW)) | (labels_DHW > 0)
+    shown = np.flatnonzero(shown_DHW.any(axis=(1, 2)))
+    return CaseOutline(volume.grid, tuple(int(number) for number in shown))
+
+
+def differing_grids(source: Source, case: Case) -> Mapping[str, str]:
+    """Files of the case that do not lie as the reference does, and how they differ; raises ImageError."""
+    wanted = read_grid(source, case.reference)
+    others = [
+        path for path in (*case.modalities.values(), case.segmentation) if path not in (None, case.reference)
+    ]
+    found = {}
+    for path in others:
+        grid = read_grid(source, path)
+        if grid.shape != wanted.shape:
+            sizes = [" x ".join(map(str, each.shape)) for each in (grid, wanted)]
+            found[str(path)] = f"{path} has {sizes[0]} voxels, {case.reference} {sizes[1]}."
+        elif _apart_mm(grid, wanted) > _GRID_SLACK_MM:
+            found[str(path)] = f"{path} lies elsewhere in the patient than {case.reference}."
+    return found
+
+
+def read_labels(source: Source, case: Case) -> np.ndarray:
+    """uint8 (D, H, W): 0, or a class's place in CLASSES from 1; raises ImageError, and DatasetError by name."""
+    voxels_DHW = read_volume(source, case.segmentation).voxels_DHW
+    lowest, highest = float(voxels_DHW.min()), float(voxels_DHW.max())
+    if not -0.5 < lowest <= highest < 4.5:
+        raise UnknownLabels(
+            f"{case.segmentation} has values from {lowest:g} to {highest:g}; labels are 0 to 4."
+        )
+    three = CORE if highest > 3.5 or case.non_enhancing_3 else ENHANCING
+    classes = np.array([0, 1, 2, three, ENHANCING], np.uint8)
+    labels_DHW = np.empty(voxels_DHW.shape, np.uint8)
+    for slice_HW, labels_HW in zip(
+        voxels_DHW, labels_DHW, strict=True
+    ):  # a slice stays in the processor's cache
+        rounded_HW = np.rint(slice_HW)
+        if float(np.abs(slice_HW - rounded_HW).max()) > _INTEGER_SLACK:
+            raise UnknownLabels(f"{case.segmentation} has values between whole numbers; labels are 0 to 4.")
+        labels_HW[:] = classes[rounded_HW.astype(np.uint8)]
+    return labels_DHW
+
+
+def to_uint16(voxels_DHW: np.ndarray) -> np.ndarray:
+    """Whole numbers from 0 to 65535 as they are; else linear: the background 0, the rest 1 to 65535."""
+    low, high = float(voxels_DHW.min()), float(voxels_DHW.max())
+    if (
+        low >= 0
+        and high <= _TOP
+        and (voxels_DHW.dtype.kind != "f" or bool((voxels_DHW == np.rint(voxels_DHW)).all()))
+    ):
+        return voxels_DHW.astype(np.uint16)
+    inside_DHW = voxels_DHW != background(voxels_DHW)
+    if not inside_DHW.any():
+        return np.zeros(voxels_DHW.shape, np.uint16)
+    values = voxels_DHW[inside_DHW].astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    scaled_DHW = np.zeros(voxels_DHW.shape, np.uint16)
+    if high > low:
+        scaled_DHW[inside_DHW] = np.rint(1 + (values - low) * ((_TOP - 1) / (high - low)))
+    else:
+        scaled_DHW[inside_DHW] = _TOP
+    return scaled_DHW
+
+
+def background(voxels_DHW: np.ndarray) -> float:
+    """The value of the air around the head: what most corners have, and where they differ the lowest of all."""
+    corners = voxels_DHW[
+        :: max(1, len(voxels_DHW) - 1), :: voxels_DHW.shape[1] - 1, :: voxels_DHW.shape[2] - 1
+    ]
+    values, counts = np.unique(corners, return_counts=True)
+    most = int(counts.argmax())
+    return values[most] if 2 * counts[most] > corners.size else voxels_DHW.min()
+
+
+def _apart_mm(one: nifti.Grid, other: nifti.Grid) -> float:
+    """How far the corners of the two grids are from each other at most."""
+    depth, height, width = (size - 1 for size in one.shape)
+    corners = np.array(
+        [(d, h, w, 1) for d in (0, depth) for h in (0, height) for w in (0, width)], np.float64
+    )
+    return float(np.linalg.norm((corners @ (one.affine - other.affine).T)[:, :3], axis=1).max())

@@ -1,0 +1,148 @@
+"""Which NIfTI files make a case of BraTS, by their names: those of 2013 to 2023, in any letter case and mix."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from os.path import commonprefix
+from pathlib import PurePosixPath
+
+MODALITIES = ("t1", "t1ce", "t2", "flair")
+SEGMENTATION = "seg"
+_SPELLED = {
+    "t1": "t1", "t1n": "t1", "t1w": "t1",
+    "t1ce": "t1ce", "t1c": "t1ce", "t1gd": "t1ce", "t1post": "t1ce",
+    "t2": "t2", "t2w": "t2",
+    "flair": "flair", "t2f": "flair", "t2flair": "flair",
+    "seg": SEGMENTATION, "segm": SEGMENTATION, "segmentation": SEGMENTATION,
+    "otmulticlass": SEGMENTATION, "ot": SEGMENTATION,
+}  # fmt: skip
+_VOLUME = re.compile(r"(?P<stem>.+)\.nii(\.gz)?", re.IGNORECASE | re.DOTALL)
+_BETWEEN = re.compile(r"[ ._-]+")
+_EXPERTS_OF_2013 = {
+    "otmulticlass",
+    "ot",
+}  # in these files 3 is non-enhancing tumour, whatever else is in them
+# A patient who was scanned more than once: BraTS-GLI-00005-001, brats_tcia_pat105_0120, Brats18_TCIA01_147_1.
+# The numbers of BraTS20_Training_001 and BraTS2021_00495 are patients.
+_SCAN = re.compile(
+    r"(?P<patient>brats-[a-z]+-\d+|brats_(?:2013|tcia)_pat\d+|brats1[789]_(?:2013|cbica|tcia\d*)_[a-z0-9]+)[-_]\d+",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan: its files by modality, and the segmentation; `patient` may have several."""
+
+    name: str
+    patient: str
+    folder: PurePosixPath
+    modalities: Mapping[str, PurePosixPath]
+    segmentation: PurePosixPath | None
+
+    @property
+    def reference(self) -> PurePosixPath:
+        """The file that stands for the case: FLAIR, or the first that is there."""
+        return self.modalities.get("flair") or next(iter(self.modalities.values()))
+
+    @property
+    def non_enhancing_3(self) -> bool:
+        """Whether the segmentation's name says that its label 3 is non-enhancing tumour (BraTS 2013)."""
+        return self.segmentation is not None and not _EXPERTS_OF_2013.isdisjoint(
+            _BETWEEN.split(self.segmentation.name.lower())
+        )
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The cases by name, and the NIfTI files that are of no use."""
+
+    cases: Sequence[Case]
+    unknown: Sequence[PurePosixPath]  # of no modality that is known
+    ambiguous: Sequence[PurePosixPath]  # of a modality that the case has already
+
+
+@dataclass(frozen=True)
+class _File:
+    path: PurePosixPath
+    kind: str
+    case: str  # what the name says besides the modality
+
+
+def find_cases(names: Iterable[str]) -> Cases:
+    """All cases among these files that have a modality.
+
+    A folder in which no modality comes twice is a case. Where one does, cases lie side by side in it, and the name
+    without the modality tells them apart.
+    """
+    folders: defaultdict[PurePosixPath, list[_File]] = defaultdict(list)
+    unknown = []
+    for path in map(PurePosixPath, sorted(names)):
+        if not _VOLUME.fullmatch(path.name):
+            continue
+        folder, file = _folder(path), _recognised(path)
+        if file is None:
+            unknown.append(path)
+        else:
+            folders[folder].append(file)
+    found, ambiguous = [], []
+    for folder, files in folders.items():
+        kinds = [file.kind for file in files]
+        together = len(set(kinds)) == len(kinds)
+        groups: defaultdict[str, list[_File]] = defaultdict(list)
+        for file in files:
+            groups["" if together else file.case].append(file)
+        for name, group in groups.items():
+            case, twice = _case(folder, name or _name(folder, group), group)
+            ambiguous += twice
+            if case.modalities:
+                found.append(case)
+            else:
+                unknown += [file.path for file in group]
+    return Cases(_told_apart(found), sorted(unknown), sorted(ambiguous))
+
+
+def _folder(path: PurePosixPath) -> PurePosixPath:
+    """Where the file's case is: some archives wrap each file into a folder of the file's own name."""
+    folder = path.parent
+    return folder.parent if _VOLUME.fullmatch(folder.name) else folder
+
+
+def _recognised(path: PurePosixPath) -> _File | None:
+    """By the last word of the name, else by the only word that says a modality, else by the folder around the file."""
+    for name in (path.name, path.parent.name):
+        match = _VOLUME.fullmatch(name)
+        words = _BETWEEN.split(match["stem"]) if match else []
+        said = [place for place, word in enumerate(words) if word.lower() in _SPELLED]
+        if said and (said[-1] == len(words) - 1 or len(said) == 1):
+            place = said[-1]
+            return _File(path, _SPELLED[words[place].lower()], "_".join(words[:place] + words[place + 1 :]))
+    return None
+
+
+def _name(folder: PurePosixPath, files: Sequence[_File]) -> str:
+    return folder.name or commonprefix([file.case for file in files]).strip(" ._-") or "case"
+
+
+def _case(folder: PurePosixPath, name: str, files: Sequence[_File]) -> tuple[Case, list[PurePosixPath]]:
+    by_kind: dict[str, PurePosixPath] = {}
+    twice = [file.path for file in files if by_kind.setdefault(file.kind, file.path) != file.path]
+    modalities = {kind: by_kind[kind] for kind in MODALITIES if kind in by_kind}
+    return Case(name, name, folder, modalities, by_kind.get(SEGMENTATION)), twice
+
+
+def _told_apart(cases: Sequence[Case]) -> list[Case]:
+    """With names of their own, and patients: scans of one patient, and cases of one name, are the same patient's."""
+    names = Counter(case.name for case in cases)
+    scans = defaultdict(list)
+    for case in cases:
+        match = _SCAN.fullmatch(case.name)
+        scans[match["patient"] if match else case.name].append(case)
+    found = []
+    for patient, group in scans.items():
+        for case in group:
+            inside = case.folder if case.folder.name == case.name else case.folder / case.name
+            name = str(inside) if names[case.name] > 1 else case.name
+            found.append(replace(case, name=name, patient=patient if len(group) > 1 else case.name))
+    return sorted(found, key=lambda case: (case.patient, case.name))

@@ -1,0 +1,21 @@
+"""Which picture a slice is, by its pixels: whether a model has seen it, whatever its file is called or packed in."""
+
+import hashlib
+
+import numpy as np
+
+BYTES = 8
+
+
+def picture_digest(pixels_HWC: np.ndarray) -> bytes | None:
+    """8 bytes of BLAKE2b over size and pixels; None for a picture of one value, since all of those are alike.
+
+    Grey pixels and the same repeated in three channels have the same digest.
+    """
+    if pixels_HWC.min() == pixels_HWC.max():
+        return None
+    if pixels_HWC.shape[2] == 3 and (pixels_HWC == pixels_HWC[..., :1]).all():
+        pixels_HWC = pixels_HWC[..., :1]
+    digest = hashlib.blake2b(repr(pixels_HWC.shape).encode(), digest_size=BYTES)
+    digest.update(np.ascontiguousarray(pixels_HWC).data)
+    return digest.digest()

@@ -1,0 +1,82 @@
+"""A file's content read from its beginning, gzipped or not, and never more of it than was asked for."""
+
+import zlib
+
+from shared.contract.errors import UndecodableImage
+
+_STEP = 1 << 20
+
+
+def is_gzip(data: bytes) -> bool:
+    """By the magic bytes."""
+    return data.startswith(b"\x1f\x8b")
+
+
+class Plain:
+    """Bytes as they are."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._asked = data, 0
+
+    def head(self, count: int) -> bytes:
+        """The first `count` bytes, or as many as there are."""
+        return self._data[:count]
+
+    def content(self, count: int) -> memoryview:
+        """The same without a copy, for the last look."""
+        self._asked = count
+        return memoryview(self._data)[:count]
+
+    def left(self, slack: int) -> bool:
+        """Whether more than `slack` bytes follow what was read."""
+        return len(self._data) > self._asked + slack
+
+
+class Unzipped:
+    """A gzip stream, of one or several members, that is inflated as far as somebody looks. Raises UndecodableImage."""
+
+    def __init__(self, data: bytes) -> None:
+        self._packed = memoryview(data)
+        self._inflate = zlib.decompressobj(wbits=31)
+        self._content = bytearray()
+        self._over = False
+
+    def head(self, count: int) -> bytes:
+        """The first `count` bytes, or as many as there are."""
+        return bytes(self.content(count))
+
+    def content(self, count: int) -> memoryview:
+        """The same without a copy, for the last look."""
+        while len(self._content) < count and not self._over:
+            self._content += self._next(min(_STEP, count - len(self._content)))
+        return memoryview(self._content)[:count]
+
+    def left(self, slack: int) -> bool:
+        """Whether more than `slack` bytes follow what was read; to the stream's end, so that its checksum is proved."""
+        more = 0
+        while more <= slack and not self._over:
+            more += len(self._next(slack + 1))
+        return more > slack
+
+    def _next(self, most: int) -> bytes:
+        """At least a byte, unless the stream is over."""
+        while not self._over:
+            try:
+                piece = self._inflate.decompress(self._packed[:_STEP], most)
+            except zlib.error:
+                raise UndecodableImage("The gzip file is damaged and cannot be unpacked.") from None
+            rest = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+            self._packed = self._packed[min(_STEP, len(self._packed)) - len(rest) :]
+            if self._inflate.eof:
+                self._next_member()
+            elif not piece and not self._packed:
+                raise UndecodableImage("The gzip file is cut short.")
+            if piece:
+                return piece
+        return b""
+
+    def _next_member(self) -> None:
+        if is_gzip(self._packed[:2].tobytes()):
+            self._inflate = zlib.decompressobj(wbits=31)
+        else:  # padding with zeros is usual, and gzip itself passes over anything else
+            self._over = True
