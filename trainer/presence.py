@@ -16,6 +16,7 @@ class Capabilities:
     device: str = "cpu"
     engine: str = "none"
     models: Sequence[str] = ()
+    encoder_weights: Sequence[str] | None = None  # see shared.storage.workers
 
 
 class Presence:
@@ -29,7 +30,15 @@ class Presence:
     def beat(self) -> None:
         """Show life."""
         said = self._describe()
-        self._workers.beat(self._worker_id, self._queue, said.device, said.engine, said.models, VERSION)
+        self._workers.beat(
+            self._worker_id,
+            self._queue,
+            said.device,
+            said.engine,
+            said.models,
+            VERSION,
+            encoder_weights=said.encoder_weights,
+        )
 
     def leave(self) -> None:
         """No more jobs from here."""

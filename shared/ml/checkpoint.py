@@ -1,27 +1,48 @@
 """Weights as safetensors beside a card that says what they are: written by training, read by every engine."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from shared import catalog
-from shared.contract.errors import ModelUnusable
+from shared.contract.errors import InvalidFields, ModelUnusable
 from shared.ml.models.network import SegmentationNetwork
 from shared.ml.predict import Predictor, Strangeness
 from shared.storage.cards import ModelCard, Weights
 
 WEIGHTS = "weights.safetensors"
 FEATURE_PREFIX = "features."
+NO_OPTIONS: Mapping[str, float] = MappingProxyType({})
 
 
-def build_network(architecture: str, encoder: str, in_channels: int, classes: int) -> SegmentationNetwork:
-    """The named network with random weights."""
+def build_network(
+    architecture: str,
+    encoder: str | None,
+    in_channels: int,
+    classes: int,
+    options: Mapping[str, float] = NO_OPTIONS,
+) -> SegmentationNetwork:
+    """The named network with random weights. Raises InvalidFields.
+
+    `classes` counts those of tumour: one logit for one, and one more than classes, for the background, for several.
+    `options` are the table's; numbers from JSON may be 16.0 where 16 is meant.
+    """
+    problems = {
+        place: [message] for place, message in catalog.wrong_architecture(architecture, encoder, options)
+    }
+    if problems:
+        raise InvalidFields(errors=problems)
+    entry = catalog.MODELS[architecture]
+    chosen = {name: int(value) if entry.options[name].whole else value for name, value in options.items()}
+    over = {"encoder": encoder} if entry.encoders else {}
+    outputs = 1 if classes == 1 else classes + 1
     builder = catalog.load(catalog.MODELS, architecture, "architecture")
-    catalog.check(catalog.ENCODERS, encoder, "encoder")
-    return builder(encoder=encoder, in_channels=in_channels, classes=classes)
+    return builder(in_channels=in_channels, classes=outputs, **over, **chosen)
 
 
 def save_tensors(
@@ -57,7 +78,7 @@ def load_network(folder: Path) -> tuple[SegmentationNetwork, dict[str, torch.Ten
     path = folder / card.weights.file
     if not path.is_file() or sha256(path) != card.weights.sha256:
         raise ModelUnusable(f"the weights of model {card.id} are missing or do not match the card's SHA-256")
-    network = build_network(card.architecture, card.encoder, card.in_channels, card.classes)
+    network = build_network(card.architecture, card.encoder, card.in_channels, card.classes, card.network)
     tensors, _ = load_tensors(path)
     features = {n.removeprefix(FEATURE_PREFIX): t for n, t in tensors.items() if n.startswith(FEATURE_PREFIX)}
     state = {n: t for n, t in tensors.items() if not n.startswith(FEATURE_PREFIX)}
@@ -68,12 +89,12 @@ def load_network(folder: Path) -> tuple[SegmentationNetwork, dict[str, torch.Ten
     return network.float().eval(), features, card
 
 
-def load_model(folder: Path) -> tuple[Predictor, ModelCard]:
-    """The model as it is served, in fp32 on the CPU, in eval mode."""
+def load_model(folder: Path, flips: tuple[str, ...] | None = None) -> tuple[Predictor, ModelCard]:
+    """The model as it is served, in fp32 on the CPU, in eval mode; `flips` instead of the card's."""
     network, features, card = load_network(folder)
     predictor = Predictor(
         network,
-        tuple(card.test_time_augmentation),
+        tuple(card.test_time_augmentation) if flips is None else flips,
         card.calibration.scale,
         card.calibration.bias,
         Strangeness(features["mean"], features["whitening"], features["direction"]) if features else None,

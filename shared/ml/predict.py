@@ -9,10 +9,11 @@ FLIPS: dict[str, list[int]] = {"horizontal": [3], "vertical": [2], "both": [2, 3
 
 
 class Predictor(nn.Module):
-    """x_BCHW -> (probability_BHW in 0..1, strangeness_BS).
+    """x_BCHW -> (probability_BHW in 0..1, strangeness_BS), and for several classes label_BHW.
 
-    The probability is the calibrated sigmoid of the logits' mean over the identity and the given flips. Strangeness
-    comes from the identity's pooled encoder features, larger for images less like those learned from; see Strangeness.
+    The probability, of tumour of any class, is the calibrated sigmoid of the logits' mean over the identity and the
+    given flips. The label, uint8 from 1, is the class that a pixel most likely is of if it is tumour. Strangeness comes
+    from the identity's pooled encoder features, larger for images less like those learned from; see Strangeness.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class Predictor(nn.Module):
         self.scale, self.bias = scale, bias
         self.strangeness = nn.Identity() if strangeness is None else strangeness
 
-    def forward(self, x_BCHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, x_BCHW: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """See the class; without a `strangeness` the features come out as they are."""
         # One pass over all views: a batch of one fills the cores no better than a batch of two.
         views = torch.cat([x_BCHW] + [torch.flip(x_BCHW, FLIPS[name]) for name in self.flips])
@@ -38,11 +39,22 @@ class Predictor(nn.Module):
         total = parts[0]
         for name, part in zip(self.flips, parts[1:], strict=True):
             total = total + torch.flip(part, FLIPS[name])
-        mean_BHW = total[:, 0] / (1 + len(self.flips))
+        mean_BKHW = total / (1 + len(self.flips))
+        mean_BHW = tumour_logit(mean_BKHW)
         features_BF = torch.chunk(features, 1 + len(self.flips))[0].float()
         # Whitening divides by small deviations: half precision would overflow where the rest does not.
         with torch.autocast(features_BF.device.type, enabled=False):
-            return torch.sigmoid(self.scale * mean_BHW + self.bias), self.strangeness(features_BF)
+            outputs = torch.sigmoid(self.scale * mean_BHW + self.bias), self.strangeness(features_BF)
+        if mean_BKHW.shape[1] == 1:
+            return outputs
+        return *outputs, (1 + mean_BKHW[:, 1:].argmax(dim=1)).to(torch.uint8)
+
+
+def tumour_logit(logits_BKHW: torch.Tensor) -> torch.Tensor:
+    """The one logit, or of several classes that of any against the background (the first): logits_BHW."""
+    if logits_BKHW.shape[1] == 1:
+        return logits_BKHW[:, 0]
+    return torch.logsumexp(logits_BKHW[:, 1:], dim=1) - logits_BKHW[:, 0]
 
 
 class Strangeness(nn.Module):

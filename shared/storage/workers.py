@@ -17,7 +17,11 @@ FORGET_AFTER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """A worker as it last described itself; `models` are the ids that it keeps warm."""
+    """A worker as it last described itself; `models` are the ids that it keeps warm.
+
+    `encoder_weights`: of which encoders a training worker can have the ImageNet weights, `["*"]` for all; None where it
+    does not know, and of others.
+    """
 
     id: str
     queue: str
@@ -27,6 +31,7 @@ class WorkerView:
     version: str
     started_at: datetime
     seen_at: datetime
+    encoder_weights: list[str] | None = None
 
 
 class Workers:
@@ -37,11 +42,26 @@ class Workers:
         self._clock = clock
 
     def beat(
-        self, id: str, queue: str, device: str, engine: str, models: Sequence[str], version: str
+        self,
+        id: str,
+        queue: str,
+        device: str,
+        engine: str,
+        models: Sequence[str],
+        version: str,
+        *,
+        encoder_weights: Sequence[str] | None = None,
     ) -> None:
         """Show life (every few seconds); `id` is one process's, such as host-pid-random."""
         now = self._clock()
-        said = {"queue": queue, "device": device, "engine": engine, "models": [*models], "version": version}
+        said = {
+            "queue": queue,
+            "device": device,
+            "engine": engine,
+            "models": [*models],
+            "encoder_weights": None if encoder_weights is None else [*encoder_weights],
+            "version": version,
+        }
         statement = self._db.insert(TABLE).values(id=id, started_at=now, seen_at=now, **said)
         with self._db.write() as connection:
             connection.execute(

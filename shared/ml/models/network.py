@@ -15,11 +15,17 @@ class SegmentationNetwork(nn.Module):
         """Feature maps -> logits_BKHW."""
         raise TypeError(f"{type(self).__name__} does not decode")
 
+    def backbone(self) -> nn.Module | None:
+        """The encoder of the table `encoders` in it, for ImageNet weights; None where it has one of its own."""
+        return None
+
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Logits only: what training needs."""
         return self.decode(self.encode(x_BCHW))
 
     def logits_and_features(self, x_BCHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and the pooled feature maps (all but the input itself), in one pass."""
+        """Logits and the pooled feature maps (all but the first, the finest), in one pass."""
         maps = self.encode(x_BCHW)
-        return self.decode(maps), torch.cat([stage.mean(dim=(2, 3)) for stage in maps[1:]], dim=1)
+        # Of the sizes that an encoder skips there is a map without channels.
+        pooled = [stage.mean(dim=(2, 3)) for stage in maps[1:] if stage.shape[1]]
+        return self.decode(maps), torch.cat(pooled, dim=1)
