@@ -3,13 +3,15 @@
 from typing import Any
 
 from service.cache import Remembered
-from shared.contract.errors import NotFound, NoWorker
+from shared.contract.errors import InvalidFields, NotFound, NoWorker
 from shared.contract.names import Queue
 from shared.storage.models import Models, StoredModel
 from shared.storage.workers import Workers
 
 # A promotion (PUT of an alias) is seen by the other API processes after this time, by this one at once.
 ALIAS_S = 1.0
+# Channels that a network can be given of a picture: grey fills all three, colour is made grey for one.
+OF_PICTURES = (1, 3)
 
 
 class Catalogue:
@@ -23,6 +25,16 @@ class Catalogue:
     def resolve(self, reference: str) -> tuple[str, str | None]:
         """The model's id, and the alias if `reference` is one; raises UnknownModel."""
         model, alias = self._resolved.get(reference, lambda: self._models.resolve(reference))
+        return model.id, alias
+
+    def resolve_for_pictures(self, reference: str) -> tuple[str, str | None]:
+        """As `resolve`; InvalidFields on `model` where a picture, grey or in colour, has not the channels it takes."""
+        model, alias = self._resolved.get(reference, lambda: self._models.resolve(reference))
+        card = model.card
+        if card.in_channels not in OF_PICTURES:
+            names = f" ({', '.join(card.channels)})" if card.channels else ""
+            message = f"takes {card.in_channels} channels{names}, which a picture does not have"
+            raise InvalidFields("Some fields are wrong.", errors={"model": [message]})
         return model.id, alias
 
     def used(self, model_id: str) -> dict[str, Any]:

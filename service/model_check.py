@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from shared import catalog
-from shared.contract.errors import InvalidFields
-from shared.imaging.preprocess import Preprocessing
-from shared.recipe import FLIPS, STRIDE
+from shared.imaging.preprocess import MOST_CHANNELS, Preprocessing
+from shared.recipe import FLIPS, MOST_CLASSES, STRIDE
 from shared.storage import strict
 from shared.storage.cards import InvalidCard, ModelCard
 from shared.storage.model_archives import WEIGHTS
@@ -33,11 +32,8 @@ def check_servable(card: ModelCard, tensors: Collection[str]) -> None:
 
 
 def _names(card: ModelCard) -> Found:
-    for place, names in (("architecture", catalog.MODELS), ("encoder", catalog.ENCODERS)):
-        try:
-            catalog.check(names, getattr(card, place), place)
-        except InvalidFields as error:
-            yield place, (error.errors or {})[place][0]
+    for place, message in catalog.wrong_architecture(card.architecture, card.encoder, card.network):
+        yield place.replace("architecture_options", "network"), message
     if card.id in RESERVED:
         yield "id", "is taken by an address of the API"
     if card.weights.file != WEIGHTS:
@@ -47,10 +43,12 @@ def _names(card: ModelCard) -> Found:
 def _shapes(card: ModelCard) -> Found:
     if card.in_channels != card.preprocessing.get("channels", Preprocessing.channels):
         yield "in_channels", "must be the channels of the preprocessing"
-    if card.classes != 1:
-        yield "classes", "must be 1"
-    if [label.value for label in card.labels] != [1]:
-        yield "labels", "must be one, of the value 1"
+    if card.in_channels > MOST_CHANNELS:
+        yield "in_channels", f"must be at most {MOST_CHANNELS}"
+    if card.classes > MOST_CLASSES:
+        yield "classes", f"must be at most {MOST_CLASSES}"
+    elif [label.value for label in card.labels] != [*range(1, card.classes + 1)]:
+        yield "labels", "must be one for each class, of the values 1, 2, ..."
     flips = card.test_time_augmentation
     if not set(flips) <= set(FLIPS) or len(set(flips)) != len(flips):
         yield "test_time_augmentation", f"must be of {', '.join(FLIPS)}, each at most once"

@@ -98,7 +98,7 @@ class Segmenter:
             picture = decode(order.image, self._limits)
             pixels = to_npy(picture.pixels)
         decode_ms = round((time.perf_counter() - started) * 1000, 2)
-        model_id, alias = self._catalogue.resolve(order.model)
+        model_id, alias = self._catalogue.resolve_for_pictures(order.model)
         replay = self._begin(order, sha256)
         if replay is not None:
             return Outcome(self._settled(replay, order), replayed=True)

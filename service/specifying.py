@@ -4,12 +4,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from service.finding import ready_dataset
 from service.presets import Preset, Presets
 from shared.contract.errors import InvalidFields
-from shared.contract.names import DatasetStatus
 from shared.recipe import Recipe, part_sizes, recipe_from
 from shared.storage.datasets import DatasetView
 
+# What a preset says of these goes with the other.
+_DEPENDENT = {
+    "loss": ("loss_options",),
+    "classes": ("loss", "loss_options"),
+    "architecture": ("architecture_options", "encoder", "encoder_weights"),
+    "modalities": ("in_channels",),
+}
 Problems = dict[str, list[str]]
 FindDataset = Callable[[str], DatasetView]
 _NOT_ITS_OWN = ("recipe", "dataset")  # fields of the request that are none of the recipe
@@ -32,10 +39,12 @@ def specify(given: Mapping[str, Any], presets: Presets, find_dataset: FindDatase
     """
     problems: Problems = {}
     preset = _preset(given, presets, problems)
-    dataset = _dataset(given, find_dataset, problems)
+    dataset = ready_dataset(given, find_dataset, "trained on", problems)
     values = _merge(preset.given if preset else {}, given)
     if dataset is not None:
         values = _about(values, given, dataset)
+    if dataset is not None:
+        values = _of_dataset(values, given, dataset.report or {})
     if dataset is not None and "dataset_format" not in given:
         values["dataset_format"] = dataset.format
     elif dataset is not None and given["dataset_format"] != dataset.format:
@@ -66,35 +75,16 @@ def _preset(given: Mapping[str, Any], presets: Presets, problems: Problems) -> P
         return None
 
 
-def _dataset(given: Mapping[str, Any], find: FindDataset, problems: Problems) -> DatasetView | None:
-    """The dataset, if it can be trained on."""
-    wanted = given.get("dataset")
-    if not isinstance(wanted, str):
-        problems["dataset"] = [
-            "missing: give the id or the name of a dataset" if wanted is None else "must be text"
-        ]
-        return None
-    try:
-        dataset = find(wanted)
-    except InvalidFields as error:
-        problems.update(error.errors or {})
-        return None
-    if dataset.status == DatasetStatus.VALIDATING:
-        problems["dataset"] = ["is still being looked through; wait until its status is ready"]
-    elif dataset.status != DatasetStatus.READY:
-        why = f": {dataset.error['message']}" if dataset.error else ""
-        problems["dataset"] = [f"cannot be trained on, it {dataset.status}{why}"]
-    return dataset if dataset.status == DatasetStatus.READY else None
-
-
 def _merge(preset: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The preset with the given fields in their place; of objects (`augmentations`) only the members given.
 
-    Options of the preset's loss say nothing about another loss, and its crop nothing about smaller slices.
+    Options of the preset's loss say nothing about another loss, its encoder nothing about another architecture, and
+    its crop nothing about smaller slices.
     """
     values = dict(preset)
-    if "loss" in given and given["loss"] != preset.get("loss"):
-        values.pop("loss_options", None)
+    for name, dependent in _DEPENDENT.items():
+        if name in given and given[name] != preset.get(name):
+            values = {field: value for field, value in values.items() if field not in dependent}
     if _below(given.get("image_size"), preset.get("augmentations", {}).get("crop")):
         values["augmentations"] = {**preset["augmentations"], "crop": 0}
     for name, value in given.items():
@@ -122,6 +112,26 @@ def _about(values: Mapping[str, Any], given: Mapping[str, Any], dataset: Dataset
     return {**values, "description": given.get("description", ""), "card": {"data": data, **own}}
 
 
+def _of_dataset(
+    values: Mapping[str, Any], given: Mapping[str, Any], report: Mapping[str, Any]
+) -> dict[str, Any]:
+    """As many channels as the dataset has, where nobody asked for some; a preset's modalities only if all are there."""
+    filled = dict(values)
+    names = filled.get("modalities")
+    if (
+        "modalities" not in given
+        and isinstance(names, list)
+        and not {*names} <= {*report.get("modalities", ())}
+    ):
+        filled.pop("modalities")
+    if not filled.get("modalities") and "in_channels" not in given and "channels" in report:
+        filled["in_channels"] = report["channels"]
+        main = filled.get("augmentations")
+        if isinstance(main, dict) and "main_channel" not in (given.get("augmentations") or {}):
+            filled["augmentations"] = {n: v for n, v in main.items() if n != "main_channel"}
+    return filled
+
+
 def _read(values: Mapping[str, Any], problems: Problems) -> Recipe:
     """The recipe; what is wrong goes into `problems` and its default in its place, so that the rest can be checked."""
     try:
@@ -143,21 +153,34 @@ def _read(values: Mapping[str, Any], problems: Problems) -> Recipe:
 def _unfit(recipe: Recipe, report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What keeps this recipe from being done with this dataset."""
     patients, slices, tumour = (int(report.get(name, 0)) for name in ("patients", "slices", "tumour_slices"))
-    channels = report.get("channels", recipe.in_channels)
-    if channels != recipe.in_channels:
-        yield "in_channels", f"must be {channels}, as the dataset's"
+    yield from _unfit_channels(recipe, report)
     if not tumour:
         yield "dataset", "has no slice with tumour to learn from"
     # Not exact, as patients differ: what passes by a slice or two fails at the start of the run, by the same name.
     share = _training_share(recipe, patients, slices)
     drawn = min(slices, tumour + round(tumour * recipe.empty_per_tumour))
     drawn = int(share * drawn) or drawn
-    if recipe.batch_size > drawn:
+    if recipe.batch_size * recipe.gradient_accumulation > drawn:
         yield (
             "batch_size",
-            f"must be at most about {drawn}: so many slices an epoch draws from the training part",
+            f"times gradient_accumulation must be at most about {drawn}: so many slices an epoch draws from the "
+            "training part",
         )
     yield from _unfit_split(recipe, patients, slices, bool(report.get("split_feasible", True)))
+
+
+def _unfit_channels(recipe: Recipe, report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    names = report.get("modalities") or []
+    if missing := [name for name in recipe.modalities if name not in names]:
+        there = ", ".join(names) or "none with a name"
+        yield "modalities", f"{', '.join(missing)} not in the dataset, which has: {there}"
+    channels = len(recipe.modalities) or report.get("channels", recipe.in_channels)
+    if channels != recipe.in_channels:
+        yield "in_channels", f"must be {channels}, as the dataset's; or choose some of its modalities"
+    classes = report.get("classes") or ["tumour"]
+    if recipe.classes not in (1, len(classes)):
+        several = f", or {len(classes)} ({', '.join(classes)})" if len(classes) > 1 else ""
+        yield "classes", f"must be 1 (tumour or not){several}: background is not counted"
 
 
 def _training_share(recipe: Recipe, patients: int, slices: int) -> float:

@@ -10,12 +10,14 @@ import yaml
 
 from shared import catalog
 from shared.contract.errors import InvalidFields
-from shared.imaging.preprocess import NORMALIZATIONS, Preprocessing
+from shared.imaging.channels import GREY
+from shared.imaging.preprocess import MOST_CHANNELS, NORMALIZATIONS, Preprocessing
 from shared.storage import strict
 
 SPLITS = ("patient", "slice")
 FLIPS = ("horizontal", "vertical", "both")
 MAX_TEXT = 4000
+MOST_CLASSES = 8
 # What the networks halve a picture's sides by, all in all.
 STRIDE = 32
 
@@ -38,7 +40,7 @@ class Augmentation:
     blur: float = 0.1  # probability
     repeat_channel: float = 0.1  # probability that one channel stands in for all (grey uploads)
     missing_channel: float = 0.1  # probability that a channel is missing and `main_channel` stands in for it
-    main_channel: int = 1  # FLAIR in the LGG dataset: what the masks were drawn on
+    main_channel: int | None = None  # what the masks were drawn on; None: see Recipe.main_channel
     crop: int = 0  # side of a random crop, pixels; 0 for none
     crop_until: float = 0.8  # fraction of the epochs after which whole slices are seen
 
@@ -70,10 +72,12 @@ class Recipe:
     description: str = ""
     dataset_format: str = "lgg"
     architecture: str = "unet"
-    encoder: str = "mobilenet_v2"
+    architecture_options: dict[str, float] = field(default_factory=dict)
+    encoder: str | None = "mobilenet_v2"  # None where the architecture has its own
     encoder_weights: str | None = "imagenet"
     in_channels: int = 3
-    classes: int = 1
+    modalities: tuple[str, ...] = ()  # of the dataset's, in this order; empty for all
+    classes: int = 1  # of tumour: 1 for tumour or not, else as many as the dataset has
     image_size: int = 256
     normalization: str = "percentile"
     augmentations: Augmentation = field(default_factory=Augmentation)
@@ -84,6 +88,8 @@ class Recipe:
     weight_decay: float = 1e-2
     schedule: str = "one_cycle"
     gradient_clip: float = 1.0
+    gradient_accumulation: int = 1  # batches whose gradients make one step
+    autocast: bool = True  # networks compute in bfloat16, weights and losses stay fp32
     batch_size: int = 16
     epochs: int = 20
     empty_per_tumour: float = 1.0  # tumour-free slices drawn each epoch, per slice with tumour
@@ -107,12 +113,21 @@ class Recipe:
     @property
     def preprocessing(self) -> Preprocessing:
         """How slices are brought to what the network sees."""
-        return Preprocessing(image_size=self.image_size, normalization=self.normalization)
+        return Preprocessing(self.in_channels, self.image_size, self.normalization)
+
+    @property
+    def main_channel(self) -> int:
+        """The channel that the masks were drawn on: as given, FLAIR where it has a name, or where LGG has it."""
+        if self.augmentations.main_channel is not None:
+            return self.augmentations.main_channel
+        if GREY in self.modalities:
+            return self.modalities.index(GREY)
+        return {3: 1, 4: 3}.get(self.in_channels, 0)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values; `recipe_from` reads it back."""
         values = asdict(self)
-        lists = ("split_fractions", "test_time_augmentation")
+        lists = ("split_fractions", "test_time_augmentation", "modalities")
         return values | {name: list(values[name]) for name in lists}
 
     def identity(self) -> dict[str, Any]:
@@ -140,8 +155,9 @@ def read_values(path: Path) -> dict[str, Any]:
 def recipe_from(values: Mapping[str, Any]) -> Recipe:
     """A recipe from plain values (YAML, JSON, a checkpoint)."""
     problems: strict.Problems = {}
+    values = _with_defaults(values)
     try:
-        recipe = strict.read(Recipe, dict(values), problems)
+        recipe = strict.read(Recipe, values, problems)
     except InvalidFields as error:
         raise InvalidFields("The recipe is not valid; `errors` names each field.", error.errors) from None
     if recipe is None:
@@ -149,6 +165,25 @@ def recipe_from(values: Mapping[str, Any]) -> Recipe:
         problems |= _problems_of_the_rest(values, problems)
         raise InvalidFields("The recipe is not valid; `errors` names each field.", problems)
     return recipe
+
+
+def _with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults that follow from what was given: no encoder where there is none to choose, a loss for the classes."""
+    filled = dict(values)
+    entry = catalog.MODELS.get(_text(values.get("architecture", Recipe.architecture)))
+    if entry is not None and not entry.encoders:
+        filled = {"encoder": None, "encoder_weights": None} | filled
+    elif entry is not None and Recipe.encoder not in entry.encoders:
+        filled = {"encoder": entry.encoders[0]} | filled
+    if isinstance(modalities := values.get("modalities"), (list, tuple)) and modalities:
+        filled = {"in_channels": len(modalities)} | filled
+    if type(classes := values.get("classes")) is int and classes > 1:
+        filled = {"loss": "ce_dice"} | filled
+    return filled
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def part_sizes(count: int, fractions: tuple[float, float, float]) -> tuple[int, int, int]:
@@ -182,8 +217,6 @@ Found = Iterator[tuple[str, str]]
 def _names(recipe: Recipe) -> Found:
     tables: dict[str, Any] = {
         "dataset_format": catalog.DATASETS,
-        "architecture": catalog.MODELS,
-        "encoder": catalog.ENCODERS,
         "loss": catalog.LOSSES,
         "optimizer": catalog.OPTIMIZERS,
         "schedule": catalog.SCHEDULES,
@@ -195,8 +228,11 @@ def _names(recipe: Recipe) -> Found:
             catalog.check(table, getattr(recipe, name), name)
         except InvalidFields as error:
             yield name, (error.errors or {})[name][0]
+    yield from catalog.wrong_architecture(recipe.architecture, recipe.encoder, recipe.architecture_options)
     if recipe.encoder_weights not in ("imagenet", None):
         yield "encoder_weights", "must be imagenet or null"
+    if recipe.encoder is None and recipe.encoder_weights is not None:
+        yield "encoder_weights", f"must be null: {recipe.architecture} has no encoder that was trained before"
     if not 0 < len(recipe.name.strip()) <= 100 or not recipe.name.isprintable():
         yield "name", "must be 1 to 100 printable characters"
     flips = recipe.test_time_augmentation
@@ -222,11 +258,6 @@ def _ranges(recipe: Recipe) -> Found:
             yield name, f"must be from {low:.10g} to {high:.10g}"
     if not (math.isfinite(recipe.learning_rate) and 0 < recipe.learning_rate <= 1):
         yield "learning_rate", "must be above 0 and at most 1"
-    # The tables hold no network for anything else yet.
-    if recipe.in_channels != 3:
-        yield "in_channels", "must be 3"
-    if recipe.classes != 1:
-        yield "classes", "must be 1"
 
 
 def _relations(recipe: Recipe) -> Found:
@@ -241,23 +272,26 @@ def _relations(recipe: Recipe) -> Found:
             "split_fractions",
             "must be three fractions (train, validation, test) that add up to 1, train above 0",
         )
+    modalities = recipe.modalities
+    if modalities and (len(modalities) != recipe.in_channels or len(set(modalities)) != len(modalities)):
+        yield "modalities", f"must be {recipe.in_channels} different ones, as in_channels says"
+    if 1 <= recipe.in_channels <= recipe.main_channel:
+        yield "augmentations.main_channel", f"must be below in_channels, which is {recipe.in_channels}"
     if recipe.loss in catalog.LOSSES:
-        options = catalog.LOSSES[recipe.loss].options
-        for name, value in recipe.loss_options.items():
-            if name not in options:
-                yield (
-                    f"loss_options.{name:.60}",
-                    f"is not an option of {recipe.loss}, which has: {', '.join(options)}",
-                )
-            elif not options[name].minimum <= value <= options[name].maximum:
-                low, high = options[name].minimum, options[name].maximum
-                yield f"loss_options.{name}", f"must be from {low:.10g} to {high:.10g}"
+        entry = catalog.LOSSES[recipe.loss]
+        yield from catalog.wrong_options(entry.options, recipe.loss_options, recipe.loss, "loss_options")
+        if entry.several_classes != (recipe.classes > 1):
+            fit = [n for n, e in catalog.LOSSES.items() if e.several_classes != entry.several_classes]
+            yield "loss", f"is not for {recipe.classes} class(es); choose one of: {', '.join(sorted(fit))}"
 
 
 # Smallest and largest value of each number, by its place.
 LIMITS: tuple[tuple[str, float, float], ...] = (
     ("weight_decay", 0, 1),
     ("gradient_clip", 0, 1e6),
+    ("in_channels", 1, MOST_CHANNELS),
+    ("classes", 1, MOST_CLASSES),
+    ("gradient_accumulation", 1, 1024),
     ("batch_size", 2, 1024),  # batch normalisation needs two
     ("epochs", 1, 10_000),
     ("image_size", STRIDE, 1024),
@@ -277,6 +311,6 @@ LIMITS: tuple[tuple[str, float, float], ...] = (
     ("augmentations.degrees", 0, 180),
     ("augmentations.shear", 0, 60),
     ("augmentations.gamma", 0, 3),
-    ("augmentations.main_channel", 0, 2),
+    ("augmentations.main_channel", 0, MOST_CHANNELS - 1),
     ("augmentations.crop", 0, 1024),
 )

@@ -30,9 +30,9 @@ def read_catalog() -> Response:
     require(Scope.TRAIN)
     return jsonify(
         {
-            "architectures": _table(catalog.MODELS),
+            "architectures": _table(catalog.MODELS, "encoders"),
             "encoders": _sentences(catalog.ENCODERS),
-            "losses": _table(catalog.LOSSES),
+            "losses": _table(catalog.LOSSES, "several_classes"),
             "optimizers": _table(catalog.OPTIMIZERS),
             "schedules": _table(catalog.SCHEDULES),
             "normalizations": _sentences(catalog.NORMALIZATIONS),
@@ -44,12 +44,14 @@ def read_catalog() -> Response:
     )
 
 
-def _table(table: catalog.Table) -> list[dict[str, Any]]:
+def _table(table: catalog.Table, *more: str) -> list[dict[str, Any]]:
+    """Of each entry what all have, and `more` of its attributes."""
     return [
         {
             "name": name,
             "description": entry.sentence,
             "options": {option: asdict(limits) for option, limits in entry.options.items()},
+            **{attribute: getattr(entry, attribute) for attribute in more},
         }
         for name, entry in table.items()
     ]
@@ -75,4 +77,12 @@ def _augmentations() -> list[dict[str, Any]]:
 
 def _preset(preset: Preset) -> dict[str, Any]:
     recipe = preset.recipe
-    return {"name": preset.name, "description": recipe.description, "fields": recipe.to_dict()}
+    reports = [asdict(report) for report in services().reported.of(preset.name)]
+    for report in reports:
+        del report["recipe"]
+    return {
+        "name": preset.name,
+        "description": recipe.description,
+        "fields": recipe.to_dict(),
+        "reported": reports,
+    }

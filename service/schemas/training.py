@@ -97,6 +97,7 @@ class Option(ma.Schema):
     default = ma.fields.Float(required=True)
     minimum = ma.fields.Float(required=True)
     maximum = ma.fields.Float(required=True)
+    whole = ma.fields.Boolean(required=True, metadata={"description": "16 or 16.0, but not 16.5."})
 
 
 class Choice(ma.Schema):
@@ -107,11 +108,42 @@ class Choice(ma.Schema):
     options = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Nested(Option), required=True)
 
 
-class AugmentationChoice(Option):
+class Architecture(Choice):
+    """A network."""
+
+    encoders = ma.fields.List(
+        ma.fields.String(),
+        required=True,
+        metadata={"description": "Those that it can be built over; none where it has its own."},
+    )
+
+
+class Loss(Choice):
+    """A loss."""
+
+    several_classes = ma.fields.Boolean(
+        required=True, metadata={"description": "For several `classes`, instead of for tumour or not."}
+    )
+
+
+class AugmentationChoice(ma.Schema):
     """A random change and its strength."""
 
+    default = ma.fields.Float(required=True, allow_none=True)
+    minimum = ma.fields.Float(required=True)
+    maximum = ma.fields.Float(required=True)
     name = ma.fields.String(required=True)
     description = ma.fields.String(required=True, metadata={"description": "One sentence."})
+
+
+class Reported(ma.Schema):
+    """What an earlier project reported, and why no number of ours can be set beside it."""
+
+    project = ma.fields.String(required=True)
+    source = ma.fields.String(required=True)
+    reported = ma.fields.String(required=True)
+    on = ma.fields.String(required=True, metadata={"description": "Data and split."})
+    why_not_comparable = ma.fields.String(required=True)
 
 
 class Preset(ma.Schema):
@@ -125,14 +157,19 @@ class Preset(ma.Schema):
         data_key="fields",
         metadata={"description": "All fields of the specification, as this preset has them."},
     )
+    reported = ma.fields.List(
+        ma.fields.Nested(Reported),
+        required=True,
+        metadata={"description": "What the project that it follows reported of itself."},
+    )
 
 
 class Catalog(ma.Schema):
     """All that can be chosen by name."""
 
-    architectures = ma.fields.List(ma.fields.Nested(Choice), required=True)
+    architectures = ma.fields.List(ma.fields.Nested(Architecture), required=True)
     encoders = ma.fields.List(ma.fields.Nested(Choice), required=True)
-    losses = ma.fields.List(ma.fields.Nested(Choice), required=True)
+    losses = ma.fields.List(ma.fields.Nested(Loss), required=True)
     optimizers = ma.fields.List(ma.fields.Nested(Choice), required=True)
     schedules = ma.fields.List(ma.fields.Nested(Choice), required=True)
     normalizations = ma.fields.List(ma.fields.Nested(Choice), required=True)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -61,7 +61,7 @@ class ModelCard:
     version: str
     description: str
     architecture: str
-    encoder: str
+    encoder: str | None
     network: dict[str, Any]
     in_channels: int
     classes: int
@@ -78,6 +78,7 @@ class ModelCard:
     intended_use: str
     not_for: str
     weights: Weights
+    channels: list[str] = field(default_factory=list)  # names of what the network is given, where they have names
 
     @classmethod
     def from_dict(cls, data: object) -> Self:
@@ -127,6 +128,10 @@ class ModelCard:
             "min_region_pixels": (self.min_region_pixels >= 0, "must not be negative"),
             "in_channels": (self.in_channels >= 1, "must be at least 1"),
             "classes": (self.classes >= 1, "must be at least 1"),
+            "channels": (
+                len(self.channels) in (0, self.in_channels) and len(set(self.channels)) == len(self.channels),
+                "must be as many different names as in_channels, or none",
+            ),
             "calibration": (isfinite(self.calibration.scale + self.calibration.bias), "must be finite"),
             "weights.file": (
                 bool(_WEIGHTS_FILE.fullmatch(self.weights.file)),

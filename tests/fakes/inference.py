@@ -8,7 +8,7 @@ import torch
 
 from shared.contract.errors import ModelUnusable
 from shared.imaging.preprocess import Preprocessing
-from trainer.inference.engine import EngineOutput
+from trainer.inference.engine import EngineOutput, checked
 from trainer.inference.models import ServedModel
 
 SIZE = 32
@@ -82,7 +82,7 @@ class FakeEngine:
         if len(x_BCHW) >= self._smallest_breaking_batch > 1:
             raise MemoryError("out of memory")
         probability = (x_BCHW[:, 0] > 0).astype(np.float32)
-        return EngineOutput(probability, x_BCHW.mean(axis=(2, 3))[:, :MEASURES])
+        return checked(probability, x_BCHW.mean(axis=(2, 3))[:, :MEASURES])
 
 
 def served(engine: Any = None, id: str = "m", **changes: Any) -> ServedModel:

@@ -115,6 +115,7 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         "seed": 10**400,
         "weight_decay": 10**400,
         "description": "\ud800",
+        "in_channels": 3,
     }
     found = errors_of(given, study(slices=90, tumour_slices=40, channels=4))
     assert found.keys() == {
@@ -171,3 +172,48 @@ def test_what_is_refused_is_what_the_trainer_cannot_split(
     else:
         split = split_by_patient(names, fractions, 1)
         assert (len(split.train), len(split.validation), len(split.test)) == expected
+
+
+BRATS = {
+    "channels": 4,
+    "modalities": ["t1", "t1ce", "t2", "flair"],
+    "classes": ["necrotic core", "oedema", "enhancing"],
+}
+
+
+def recipe_of(given: dict[str, Any], **report: Any) -> Any:
+    return specify({"name": "x", "dataset": "d", **given}, PRESETS, lambda _: study(**report)).recipe
+
+
+def test_a_run_takes_all_channels_of_its_dataset_unless_it_asks_for_some() -> None:
+    assert recipe_of({}, **BRATS).in_channels == 4
+    fewer = recipe_of({"modalities": ["flair", "t1ce"]}, **BRATS)
+    assert (fewer.in_channels, fewer.main_channel) == (2, 0)
+    assert recipe_of({"recipe": "brats-unet"}).in_channels == 3  # on a dataset without these modalities
+    assert recipe_of({"recipe": "lgg-unet"}, channels=1).in_channels == 1
+
+
+def test_channels_and_modalities_that_the_dataset_does_not_have_are_refused() -> None:
+    given = {"name": "x", "dataset": "d"}
+    assert errors_of(given | {"in_channels": 3}, study(**BRATS)).keys() == {"in_channels"}
+    missing = errors_of(given | {"modalities": ["flair", "pet"]}, study(**BRATS))
+    assert "pet" in missing["modalities"][0] and "t1ce" in missing["modalities"][0]
+    assert "none with a name" in errors_of(given | {"modalities": ["flair"]}, study())["modalities"][0]
+
+
+def test_classes_are_one_or_those_of_the_dataset() -> None:
+    assert recipe_of({"classes": 3}, **BRATS).loss == "ce_dice"
+    given = {"name": "x", "dataset": "d"}
+    assert "oedema" in errors_of(given | {"classes": 4}, study(**BRATS))["classes"][0]
+    assert errors_of(given | {"classes": 3}, study()).keys() == {"classes"}
+
+
+def test_what_the_preset_says_of_another_architecture_is_left_out() -> None:
+    recipe = recipe_of({"recipe": "lgg-unet", "architecture": "attention_unet"})
+    assert recipe.encoder is None and recipe.encoder_weights is None
+    recipe = recipe_of({"recipe": "brats-unet", "architecture": "unet"})
+    assert recipe.encoder == "mobilenet_v2"
+
+
+def test_several_classes_take_another_loss_than_the_presets() -> None:
+    assert recipe_of({"recipe": "brats-unet", "classes": 3}, **BRATS).loss == "ce_dice"

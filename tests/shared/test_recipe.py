@@ -38,6 +38,67 @@ def test_what_decides_the_weights_is_told_apart_from_words():
     assert plain == worded
 
 
+def errors_of(**values):
+    with pytest.raises(InvalidFields) as raised:
+        recipe_from({"name": "x", **values})
+    return raised.value.errors
+
+
+def test_an_architecture_with_its_own_encoder_needs_none_to_be_named():
+    recipe = recipe_from({"name": "x", "architecture": "attention_unet"})
+    assert recipe.encoder is None and recipe.encoder_weights is None
+
+
+def test_an_encoder_that_the_architecture_cannot_be_built_over_is_refused():
+    own = errors_of(architecture="attention_unet", encoder="resnet18")
+    assert "has an encoder of its own" in own["encoder"][0]
+    needed = errors_of(architecture="unet", encoder=None, encoder_weights=None)
+    assert "resnet18" in needed["encoder"][0]
+    dilated = errors_of(architecture="deeplabv3_plus", encoder="vgg16")
+    assert "'vgg16'" in dilated["encoder"][0] and "resnet18" in dilated["encoder"][0]
+
+
+def test_weights_are_not_asked_for_where_there_is_no_encoder():
+    assert list(errors_of(architecture="plain_unet", encoder_weights="imagenet")) == ["encoder_weights"]
+
+
+def test_options_of_an_architecture_are_checked():
+    errors = errors_of(
+        architecture="transunet", encoder="resnet18", architecture_options={"layers": 99, "depth": 1}
+    )
+    assert set(errors) == {"architecture_options.layers", "architecture_options.depth"}
+
+
+def test_several_classes_want_a_loss_for_them():
+    assert recipe_from({"name": "x", "classes": 3}).loss == "ce_dice"
+    assert "ce_dice" in errors_of(classes=3, loss="bce_dice")["loss"][0]
+    assert "bce_dice" in errors_of(loss="ce_dice")["loss"][0]
+
+
+def test_modalities_say_how_many_channels_there_are():
+    recipe = recipe_from({"name": "x", "modalities": ["t1ce", "flair"]})
+    assert (recipe.in_channels, recipe.preprocessing.channels) == (2, 2)
+    assert list(errors_of(modalities=["t1ce", "flair"], in_channels=3)) == ["modalities"]
+
+
+@pytest.mark.parametrize(
+    ("values", "channel"),
+    [
+        ({}, 1),
+        ({"in_channels": 1}, 0),
+        ({"in_channels": 4}, 3),
+        ({"modalities": ["flair", "t1"]}, 0),
+        ({"augmentations": {"main_channel": 2}}, 2),
+    ],
+)
+def test_the_main_channel_is_flair_where_it_is_known(values, channel):
+    assert recipe_from({"name": "x", **values}).main_channel == channel
+
+
+def test_a_main_channel_that_is_not_there_is_refused():
+    assert list(errors_of(in_channels=1, augmentations={"main_channel": 1})) == ["augmentations.main_channel"]
+
+
 def test_a_recipe_survives_json():
     recipe = recipe_from({"name": "x", "augmentations": {"crop": 64}, "limit": {"patients": 3}})
     assert recipe_from(json.loads(json.dumps(recipe.to_dict()))) == recipe
@@ -53,8 +114,12 @@ WRONG = [
     ("batch_size", 1),
     ("image_size", 100),
     ("image_size", 10**9),
-    ("in_channels", 4),
-    ("classes", 2),
+    ("in_channels", 9),
+    ("in_channels", 0),
+    ("classes", 9),
+    ("gradient_accumulation", 0),
+    ("autocast", "bf16"),
+    ("modalities", ["flair"] * 3),
     ("split", "hospital"),
     ("split_fractions", [1, 0]),
     ("split_fractions", [0, 0.5, 0.5]),

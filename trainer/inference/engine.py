@@ -19,10 +19,14 @@ _GPU_NODES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
 
 
 class EngineOutput(NamedTuple):
-    """`probability_BHW` float32 in 0..1, calibrated and averaged over test-time flips; `strangeness_BS` float32."""
+    """`probability_BHW` float32 in 0..1, calibrated and averaged over test-time flips; `strangeness_BS` float32.
+
+    `label_BHW` uint8: the class that a pixel is of if it is tumour; (B, 1, 1) where there is but one.
+    """
 
     probability_BHW: np.ndarray
     strangeness_BS: np.ndarray
+    label_BHW: np.ndarray
 
 
 class Engine(Protocol):
@@ -92,8 +96,12 @@ def _torch_engine(source: ModelSource, device: str) -> Engine:
     return TorchCpuEngine(source) if device == "cpu" else TorchCudaEngine(source, device)
 
 
-def checked(probability_BHW: np.ndarray, strangeness_BS: np.ndarray) -> EngineOutput:
+def checked(
+    probability_BHW: np.ndarray, strangeness_BS: np.ndarray, label_BHW: np.ndarray | None = None
+) -> EngineOutput:
     """The outputs, or ArithmeticError where a number format overflowed: never a mask made of nan."""
     if not np.isfinite(probability_BHW).all():
         raise ArithmeticError("the network's output is not finite")
-    return EngineOutput(probability_BHW, strangeness_BS)
+    if label_BHW is None:
+        label_BHW = np.ones((len(probability_BHW), 1, 1), np.uint8)
+    return EngineOutput(probability_BHW, strangeness_BS, label_BHW)

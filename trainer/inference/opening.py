@@ -4,13 +4,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from shared.contract.errors import ModelUnusable, NotFound, ServiceError
 from shared.storage.files import FileStore
-from shared.storage.model_archives import CARD
+from shared.storage.model_archives import BESIDE, CARD
 from shared.storage.models import Models, StoredModel, shipped_folder
 from trainer.inference.engine import open_engine
 from trainer.inference.models import ServedModel
@@ -37,12 +38,28 @@ class ModelFolders:
             _check(local, stored)
             return local
         cached = self._cache_dir / stored.location
-        if not _is_whole(cached, stored):
+        if _is_whole(cached, stored):
+            self._fetch_beside(stored, cached)  # what an earlier release left out
+        else:
             self._fetch(stored, cached)
         return cached
 
-    def sweep(self, locations: Collection[str]) -> None:
+    def sweep(self, registry: Models) -> None:
         """Drop copies of models that are registered no more."""
+        locations: set[str] = set()
+        cursor: str | None = None
+        try:
+            while True:
+                page = registry.list(100, cursor)
+                locations |= {model.location for model in page.items}
+                if (cursor := page.next) is None:
+                    break
+        except ServiceError as error:  # a card of another release: better keep a copy too much
+            _log.warning("copies_not_swept", error=error.detail)
+            return
+        self._drop_others(locations)
+
+    def _drop_others(self, locations: Collection[str]) -> None:
         for folder in self._cache_dir.glob("models/*"):
             location = folder.relative_to(self._cache_dir).as_posix()
             if location not in locations and time.time() - folder.stat().st_mtime > SWEEP_AFTER_S:
@@ -61,11 +78,20 @@ class ModelFolders:
                     raise ModelUnusable(
                         f"{name} of the model {stored.id} is not in the file store."
                     ) from error
+            self._fetch_beside(stored, part)
             _check(part, stored)
             try:
                 part.replace(folder)
             except OSError:
                 _check(folder, stored)  # another worker was faster
+
+    def _fetch_beside(self, stored: StoredModel, folder: Path) -> None:
+        """What the model may have besides, and the folder has not yet."""
+        for name in BESIDE:
+            path = f"{stored.location}/{name}"
+            if not (folder / name).exists() and self._files.exists(path):
+                with suppress(FileNotFoundError):  # just deleted
+                    self._files.fetch(path, folder / name)
 
 
 class Opener:
@@ -93,18 +119,7 @@ class Opener:
 
     def sweep(self) -> None:
         """Drop this host's copies of models that were deleted."""
-        locations: set[str] = set()
-        cursor: str | None = None
-        try:
-            while True:
-                page = self._registry.list(100, cursor)
-                locations |= {model.location for model in page.items}
-                if (cursor := page.next) is None:
-                    break
-        except ServiceError as error:  # a card of another release: better keep a copy too much
-            _log.warning("copies_not_swept", error=error.detail)
-            return
-        self._folders.sweep(locations)
+        self._folders.sweep(self._registry)
 
 
 def _check(folder: Path, stored: StoredModel) -> None:

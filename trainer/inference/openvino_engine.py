@@ -71,7 +71,7 @@ class OpenVinoEngine:
             outputs = request.infer([x_BCHW], share_inputs=True, share_outputs=False)
         finally:
             self._requests.put(request)
-        return checked(outputs[0], outputs[1])
+        return checked(*(outputs[n] for n in range(len(outputs))))
 
 
 def _options(bf16: bool) -> dict[object, object]:

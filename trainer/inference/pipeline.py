@@ -17,8 +17,7 @@ from trainer.inference.models import ServedModel
 from trainer.inference.png import grey_png
 
 UNLIKE_DETAIL = (
-    "This image is unlike those the model was trained on (FLAIR MRI of the head, axial slices):"
-    " its answer may be meaningless."
+    "This image is unlike those the model was trained on (its card says which they are): its answer may be meaningless."
 )
 
 

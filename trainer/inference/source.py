@@ -1,7 +1,7 @@
 """A model on disk, before anything runs it."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -48,15 +48,20 @@ class ModelSource(Protocol):
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder with card.json and weights.safetensors. Raises ModelUnusable if the card cannot be read."""
+    """A folder with card.json and weights.safetensors. Raises ModelUnusable if the card cannot be read.
+
+    `flips` are other test-time flips than the card's.
+    """
 
     folder: Path
+    flips: tuple[str, ...] | None = None
 
     @cached_property
     def card(self) -> ModelCard:
         """The card as it lies beside the weights."""
         try:
-            return ModelCard.load(self.folder / "card.json")
+            card = ModelCard.load(self.folder / "card.json")
+            return card if self.flips is None else replace(card, test_time_augmentation=list(self.flips))
         except (InvalidCard, OSError) as error:
             raise ModelUnusable(
                 f"the card of the model {self.folder.name} cannot be read: {error}"
@@ -111,4 +116,4 @@ class ModelFolder:
         """Through shared.ml, which imports torch."""
         from shared.ml.checkpoint import load_model
 
-        return load_model(self.folder)[0]
+        return load_model(self.folder, self.flips)[0]

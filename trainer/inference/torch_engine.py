@@ -28,8 +28,8 @@ class TorchCpuEngine:
         """See Engine."""
         with torch.inference_mode():
             x = torch.from_numpy(x_BCHW).to(memory_format=torch.channels_last)
-            probability_BHW, strangeness_BS = self._network(x)
-        return checked(probability_BHW.numpy(), strangeness_BS.numpy())
+            outputs = self._network(x)
+        return checked(*(output.numpy() for output in outputs))
 
 
 class TorchCudaEngine:
@@ -72,9 +72,7 @@ class TorchCudaEngine:
                 .to(self._device, non_blocking=True)
                 .to(memory_format=torch.channels_last)
             )
-            probability_BHW, strangeness_BS = self._network(x)
-            probability, strangeness = (
-                probability_BHW[:count].float().cpu(),
-                strangeness_BS[:count].float().cpu(),
-            )
-        return checked(probability.numpy(), strangeness.numpy())
+            probability_BHW, strangeness_BS, *label_BHW = (output[:count] for output in self._network(x))
+            outputs = [probability_BHW.float(), strangeness_BS.float(), *label_BHW]
+            copied = [output.cpu().numpy() for output in outputs]
+        return checked(*copied)

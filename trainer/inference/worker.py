@@ -128,7 +128,10 @@ class InferenceWorker:
             )
             raise InferenceFailed(f"The network could not be run on this image ({type(outcome).__name__}).")
         watch = Stopwatch()
-        answer = measured(_model(job), *outcome, job.size, job.spacing, job.claim.threshold)
+        probability_hw, strangeness_S = outcome.probability_BHW, outcome.strangeness_BS  # of one image
+        answer = measured(
+            _model(job), probability_hw, strangeness_S, job.size, job.spacing, job.claim.threshold
+        )
         if self._leases.holds(job.claim):  # not for a job that was deleted meanwhile
             self._files.write(probability_path(job.claim.id), answer.probability_png)
         job.postprocess_ms = watch.ms()

@@ -25,11 +25,13 @@ def accuracy(
 ) -> dict[str, Any]:
     """The card's `metrics` of the model in `folder`; `strange` are folders of images of other kinds.
 
-    Without `thorough` only the slices as they are are measured, and only these folders.
+    Without `thorough` only the slices as they are are measured, and only these folders; likewise where the network
+    does not take three channels, which pictures of other kinds have.
     """
     card, served = ModelCard.load(folder / "card.json"), assess.served(folder, device)
     items = [item for item in dataset.slices() if item.patient in patients]
     limits = card.unlike["limits"]
+    thorough = thorough and card.in_channels == 3
     metrics: dict[str, Any] = {"weights_sha256": card.weights.sha256, "engine": served.engine.name}
     dice, warned = {}, {}
     variants = assess.VARIANTS if thorough else {"as_uploaded": assess.as_uploaded}

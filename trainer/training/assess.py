@@ -1,23 +1,29 @@
 """How good a model is on patients that it never saw, through the very steps that serving takes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
+from shared.imaging.channels import channel_indices
 from shared.imaging.datasets.base import Dataset, SliceFile
+from shared.imaging.datasets.digest import picture_digest
 from shared.imaging.mask import binary_mask, min_region_at
 from shared.imaging.measure import confidence
 from shared.imaging.preprocess import Preprocessing
+from shared.storage.cards import ModelCard
 from trainer.inference.engine import Engine, open_engine
 from trainer.inference.source import ModelFolder
 from trainer.training.metrics import area_under_curve, bootstrap_interval, dice
+from trainer.training.slices import volume_of
 
 Pixels = np.ndarray
 Change = Callable[[Pixels, np.ndarray], tuple[Pixels, np.ndarray]]
+BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -33,31 +39,93 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """One patient's slices, and what the served model says of them; slices may differ in size.
+
+    `truth` and `found` are labels, uint8 (H, W): 0 where there is no tumour. `highest` is the highest probability in
+    each slice, 0..1; `digests` are of the pictures; `spacing_mm` is that of slices, rows and columns, where known.
+    """
+
+    patient: str
+    items: tuple[SliceFile, ...]
+    truth: tuple[np.ndarray, ...]
+    found: tuple[np.ndarray, ...]
+    highest: tuple[float, ...]
+    digests: tuple[bytes | None, ...]
+    spacing_mm: tuple[float, float, float] | None
+
+
+class Look(NamedTuple):
+    """What is said of one slice, at its own size: `labels` uint8, 0 outside the mask, else a class from 1."""
+
+    probability: np.ndarray
+    mask: np.ndarray
+    strangeness: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
 class Served:
-    """A model in the engine that serves it on this machine, with the constants of its card."""
+    """A model in the engine that serves it on this machine, with its card."""
 
     engine: Engine
     preprocessing: Preprocessing
-    threshold: float
-    min_region_pixels: int
+    card: ModelCard
 
-    def look(self, pixels: Sequence[Pixels]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """(probability uint8, mask, strangeness) of each upload, at its own size."""
-        output = self.engine.predict(np.stack([self.preprocessing.to_input(p) for p in pixels]))
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels from 1 on."""
+        return tuple(label.name for label in self.card.labels)
+
+    def look(self, pixels: Sequence[Pixels], levels_C2: np.ndarray | None = None) -> list[Look]:
+        """At each upload; `levels_C2` are those of the volume that all of them are slices of."""
+        inputs = np.stack([self.preprocessing.to_input(p, levels_C2) for p in pixels])
         found = []
-        for upload, p, s in zip(pixels, output.probability_BHW, output.strangeness_BS, strict=True):
+        for upload, p, s, label in zip(pixels, *self.engine.predict(inputs), strict=True):
             height, width = upload.shape[:2]
             published = self.preprocessing.from_output(p, height, width)
-            smallest = min_region_at(self.min_region_pixels, self.preprocessing.image_size, height, width)
-            found.append((published, binary_mask(published, self.threshold, smallest), s))
+            smallest = min_region_at(
+                self.card.min_region_pixels, self.preprocessing.image_size, height, width
+            )
+            mask = binary_mask(published, self.card.threshold, smallest)
+            classes = self.preprocessing.labels_from_output(label, height, width)
+            found.append(Look(published, mask, s, np.where(mask, classes, 0).astype(np.uint8)))
         return found
 
 
-def served(folder: Path, device: str) -> Served:
-    """The model in `folder`, warm, on `cpu` or `cuda:N`."""
-    source = ModelFolder(folder)
-    card = source.card
-    return Served(open_engine(source, device), source.preprocessing, card.threshold, card.min_region_pixels)
+def served(folder: Path, device: str, flips: Sequence[str] | None = None) -> Served:
+    """The model in `folder`, warm, on `cpu` or `cuda:N`; with these test-time flips instead of the card's."""
+    source = ModelFolder(folder, None if flips is None else tuple(flips))
+    return Served(open_engine(source, device), source.preprocessing, source.card)
+
+
+def volumes(served: Served, dataset: Dataset, items: Sequence[SliceFile]) -> Iterator[Volume]:
+    """Patient by patient, one in memory at a time; `items` come ordered by patient.
+
+    Raises InvalidFields (model) where the dataset cannot give the channels that the model takes.
+    """
+    card = served.card
+    channels = list(channel_indices(card.channels, card.in_channels, dataset.modalities, dataset.channels))
+    for patient, group in groupby(items, key=lambda item: item.patient):
+        yield _volume(served, dataset, patient, tuple(group), channels)
+
+
+def _volume(
+    served: Served, dataset: Dataset, patient: str, items: tuple[SliceFile, ...], channels: list[int]
+) -> Volume:
+    # Twice through the slices where brightness is that of the volume; the reader keeps a volume that is one file.
+    levels_C2 = served.preprocessing.levels(dataset.read(item)[0][..., channels] for item in items)
+    truth, found, highest, digests = [], [], [], []
+    for start in range(0, len(items), BATCH):
+        pairs = [dataset.read_labels(item) for item in items[start : start + BATCH]]
+        looks = served.look([pixels[..., channels] for pixels, _ in pairs], levels_C2)
+        truth += [labels for _, labels in pairs]
+        found += [look.labels for look in looks]
+        highest += [int(look.probability.max()) / 255 for look in looks]
+        digests += [picture_digest(pixels) for pixels, _ in pairs]
+    spacings = {dataset.spacing_mm(item) for item in items}
+    spacing = spacings.pop() if len(spacings) == 1 else None
+    return Volume(patient, items, tuple(truth), tuple(found), tuple(highest), tuple(digests), spacing)
 
 
 def as_uploaded(pixels: Pixels, mask: np.ndarray) -> tuple[Pixels, np.ndarray]:
@@ -97,25 +165,28 @@ VARIANTS: dict[str, Change] = {
 
 
 def findings(
-    served: Served, dataset: Dataset, items: Iterable[SliceFile], change: Change, batch: int = 16
+    served: Served, dataset: Dataset, items: Iterable[SliceFile], change: Change, batch: int = BATCH
 ) -> list[Finding]:
-    """Every slice through the served steps, in batches."""
+    """Every slice through the served steps, in batches of one patient."""
     found: list[Finding] = []
-    items = list(items)
-    for start in range(0, len(items), batch):
-        part = items[start : start + batch]
-        pairs = [change(*dataset.read(item)) for item in part]
-        looks = served.look([pixels for pixels, _ in pairs])
-        for item, (_, truth), (published, mask, features) in zip(part, pairs, looks, strict=True):
-            sure = confidence(mask, published, served.threshold)
-            found.append(Finding(item.patient, truth, mask, published, sure, features))
+    for _, group in groupby(items, key=lambda item: volume_of(item.patient)):
+        slices = list(group)
+        levels_C2 = served.preprocessing.levels(change(*dataset.read(item))[0] for item in slices)
+        for start in range(0, len(slices), batch):
+            pairs = [change(*dataset.read(item)) for item in slices[start : start + batch]]
+            looks = served.look([pixels for pixels, _ in pairs], levels_C2)
+            for item, (_, truth), look in zip(slices[start:], pairs, looks, strict=False):
+                sure = confidence(look.mask, look.probability, served.card.threshold)
+                found.append(
+                    Finding(item.patient, truth, look.mask, look.probability, sure, look.strangeness)
+                )
     return found
 
 
 def by_patient(found: Sequence[Finding]) -> dict[str, float]:
     """Volume Dice of each patient."""
-    names = sorted({f.patient for f in found})
-    return {p: dice(*(np.concatenate([getattr(f, part).ravel() for f in found if f.patient == p])
+    names = sorted({volume_of(f.patient) for f in found})
+    return {p: dice(*(np.concatenate([getattr(f, part).ravel() for f in found if volume_of(f.patient) == p])
                       for part in ("mask", "truth"))) for p in names}  # fmt: skip
 
 

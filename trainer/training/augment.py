@@ -9,10 +9,10 @@ from shared.recipe import Augmentation
 
 
 class Augment:
-    """image float (3, H, W) in 0..1 and mask (1, H, W) -> the same, changed."""
+    """image float (C, H, W) in 0..1 and mask or labels (1, H, W) -> the same, changed."""
 
-    def __init__(self, options: Augmentation, crop: int) -> None:
-        self.options = options
+    def __init__(self, options: Augmentation, crop: int, main_channel: int = 0) -> None:
+        self.options, self.main_channel = options, main_channel
         self.geometry = v2.Compose(_geometry(options, crop))
 
     def __call__(self, image_CHW: torch.Tensor, mask_1HW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -25,7 +25,7 @@ class Augment:
     def _intensity(self, image_CHW: torch.Tensor) -> torch.Tensor:
         """Gamma, contrast and brightness for each channel on its own: sequences vary independently."""
         o = self.options
-        gamma, contrast, brightness = torch.empty(3, 3, 1, 1).uniform_(-1, 1)
+        gamma, contrast, brightness = torch.empty(3, len(image_CHW), 1, 1).uniform_(-1, 1)
         foreground = image_CHW > 0.02  # black stays black: air has no signal whatever the exposure
         changed = image_CHW.clamp(min=1e-4) ** torch.exp(gamma * o.gamma)
         changed = changed * (1 + contrast * o.contrast) + brightness * o.brightness
@@ -42,11 +42,13 @@ class Augment:
         """What happens to real uploads: a grey slice, or a sequence that was not acquired."""
         o = self.options
         draw = float(torch.rand(1))
-        main = image_CHW[o.main_channel]
+        others = [c for c in range(len(image_CHW)) if c != self.main_channel]
+        if not others:
+            return image_CHW
+        main = image_CHW[self.main_channel]
         if draw < o.repeat_channel:
             return main.expand_as(image_CHW).clone()
         if draw < o.repeat_channel + o.missing_channel:
-            others = [c for c in range(len(image_CHW)) if c != o.main_channel]
             image_CHW = image_CHW.clone()
             image_CHW[others[int(torch.randint(len(others), (1,)))]] = main
         return image_CHW

@@ -33,8 +33,11 @@ def render(card: ModelCard) -> str:
 def _network(card: ModelCard) -> str:
     weights, calibration = card.weights, card.calibration
     flips = ", ".join(card.test_time_augmentation) or "none"
+    encoder = f" with encoder {card.encoder}" if card.encoder else ""
+    channels = f" ({', '.join(card.channels)})" if card.channels else ""
     return (
-        f"**Network.** {card.architecture} with encoder {card.encoder}, {weights.parameters / 1e6:.1f} M parameters, "
+        f"**Network.** {card.architecture}{encoder}, {weights.parameters / 1e6:.1f} M parameters; channels: "
+        f"{card.in_channels}{channels}; labels: {', '.join(label.name for label in card.labels)}; "
         f"{weights.bytes / 1e6:.1f} MB in half precision; test-time flips: {flips}; threshold {card.threshold}; "
         f"regions under {card.min_region_pixels} pixels (of {card.preprocessing['image_size']}x"
         f"{card.preprocessing['image_size']}) are dropped; probability = sigmoid({calibration.scale:.3f} x logit "

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from shared.ml.checkpoint import load_tensors, save_tensors
+from shared.recipe import recipe_from
 from trainer.training.loop import State
 
 VERSION = "2"
@@ -42,7 +43,11 @@ def load(path: Path, state: State, recipe: dict[str, Any]) -> tuple[list[dict[st
     """
     tensors, metadata = load_tensors(path)
     about = json.loads(metadata["checkpoint"])
-    if about["recipe"] != json.loads(json.dumps(recipe)):
+    # Read again, so that what a later release has added has its default.
+    if (
+        recipe_from({"name": "-", **about["recipe"]}).identity()
+        != recipe_from({"name": "-", **recipe}).identity()
+    ):
         raise ValueError("the checkpoint in the output folder is of another recipe: choose another folder")
     state.network.load_state_dict(_part(tensors, "network."))
     state.ema.network.load_state_dict(_part(tensors, "ema."))
@@ -54,7 +59,9 @@ def load(path: Path, state: State, recipe: dict[str, Any]) -> tuple[list[dict[st
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     state.epoch, state.step = about["epoch"], about["step"]
     state.loss_sum, state.seconds = about["loss_sum"], about["seconds"]
-    return list(about["history"]), str(about["origin"])
+    history = list(about["history"])
+    state.validation_losses = [entry["validation_loss"] for entry in history if "validation_loss" in entry]
+    return history, str(about["origin"])
 
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

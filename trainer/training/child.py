@@ -8,14 +8,8 @@ import errno
 import json
 import logging
 import os
-import signal
-import sys
-import threading
 import time
-import traceback
 from collections.abc import Callable
-from contextlib import suppress
-from io import RawIOBase
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -31,6 +25,7 @@ from shared.contract.errors import (
 )
 from shared.contract.names import Stage
 from shared.recipe import Recipe, recipe_from
+from trainer.runs.inside import Commands, Ended, die, give_way, leave, log_to_standard_error, own_pipes, place
 from trainer.runs.order import Order, path_or_none
 from trainer.training import pictures
 from trainer.training.finish import finish
@@ -39,28 +34,6 @@ from trainer.training.run import Paths, run_training
 
 _log = logging.getLogger("training")
 PROGRESS_S = 1.0
-
-
-class Ended(Exception):
-    """The worker wants this to end: `cancel` throws it away, `stop` goes on elsewhere."""
-
-
-class Commands:
-    """What the worker says, read by a thread; the training loop looks at the flags after every step."""
-
-    def __init__(self, source: RawIOBase, on_end: Callable[[], None]) -> None:
-        self.cancel = self.stop = False
-        self._source, self._on_end = source, on_end
-
-    def listen(self) -> None:
-        """Until the worker is gone."""
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        for line in self._source:
-            self.cancel |= line.strip() == b"cancel"
-            self.stop |= line.strip() == b"stop"
-        self._on_end()
 
 
 class Pipe:
@@ -191,17 +164,13 @@ def explain(error: BaseException, data: Path) -> JobFailed | None:
 
 def main() -> int:
     """Exit status 0: said how it ended; anything else: it broke off, and may be tried again."""
-    commands_in, out = _own_pipes()
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        format="%(asctime)sZ %(message)s", datefmt="%Y-%m-%dT%H:%M:%S", level=logging.INFO, stream=sys.stderr
-    )
+    commands_in, out = own_pipes()
+    log_to_standard_error()
     order = Order.from_line(commands_in.readline().decode())
-    os.nice(order.nice)
-    _go_first()
+    give_way(order.nice)
     torch.set_num_threads(order.threads or os.cpu_count() or 1)
     recipe = recipe_from(order.specification)
-    commands = Commands(commands_in, _die)
+    commands = Commands(commands_in, die)
     commands.listen()
     pipe = Pipe(out, commands, recipe.epochs, order.checkpoint_s)
     try:
@@ -212,32 +181,11 @@ def main() -> int:
     except Exception as error:
         failure = explain(error, Path(order.data))
         # Only where it broke: messages may name a dataset's files, which are patients'.
-        _log.error("broke off: %s at %s", type(error).__name__, _place(error))
+        _log.error("broke off: %s at %s", type(error).__name__, place(error))
         if failure is None:
             return 1
         pipe.send("failed", code=failure.code, message=failure.detail)
     return 0
-
-
-def _own_pipes() -> tuple[RawIOBase, TextIO]:
-    """Standard input and output, moved out of everybody else's way.
-
-    What a library prints must not mix with the messages. And processes that are forked to feed this one close
-    sys.stdin, whose lock the listening thread would hold for ever: hence raw, and another file.
-    """
-    commands = os.fdopen(os.dup(0), "rb", buffering=0)
-    messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)
-    os.close(nothing)
-    return commands, messages
-
-
-def _go_first() -> None:
-    """Where memory runs out, the kernel is to take this process, not the inference worker or the database."""
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _device(asked: str) -> str:
@@ -246,20 +194,5 @@ def _device(asked: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _place(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-4:])
-
-
-def _die() -> None:
-    """With the processes that feed this one."""
-    if os.getpgid(0) == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(1)
-
-
 if __name__ == "__main__":
-    status = main()
-    # No tear-down: threads of the engines that measured the model may still run.
-    sys.stderr.flush()
-    os._exit(status)
+    leave(main())

@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def convert(options: argparse.Namespace) -> ModelCard:
     """Write the model's folder, and the archive if one is asked for. Raises ServiceError, OSError."""
-    network = build_network(options.architecture, options.encoder, IN_CHANNELS, CLASSES)
+    network = build_network(options.architecture, options.encoder, IN_CHANNELS, CLASSES, dict(options.option))
     fill(network, read_state_dict(options.file))
     card = ModelCard.from_dict(asdict(_card(options, save_weights(options.out, network, {}))))
     card.dump(options.out / CARD)
@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("file", type=Path, help="checkpoint of torch.save: a state_dict, or a dictionary that holds one")
     add("--architecture", required=True, choices=sorted(catalog.MODELS))
-    add("--encoder", required=True, choices=sorted(catalog.ENCODERS))
+    add("--encoder", choices=sorted(catalog.ENCODERS), help="where the architecture is built over one")
+    add("--option", nargs=2, action="append", default=[], type=_number_or_name, metavar=("NAME", "VALUE"),
+        help="an option of the architecture, such as: --option width 32")  # fmt: skip
     add("--out", type=Path, required=True, help="folder for the model")
     add("--archive", type=Path, help="zip file for `POST /v1/models`")
     add("--normalization", required=True, choices=NORMALIZATIONS,
@@ -80,6 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _number_or_name(text: str) -> float | str:
+    """Of an option's name and value, the value is a number."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def _card(options: argparse.Namespace, weights: Weights) -> ModelCard:
     model_id = options.id or options.out.resolve().name
     return ModelCard(
@@ -90,7 +100,7 @@ def _card(options: argparse.Namespace, weights: Weights) -> ModelCard:
         description=options.description,
         architecture=options.architecture,
         encoder=options.encoder,
-        network={},
+        network=dict(options.option),
         in_channels=IN_CHANNELS,
         classes=CLASSES,
         labels=[Label(1, "tumour")],

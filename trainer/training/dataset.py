@@ -1,7 +1,6 @@
-"""A recipe's view of a dataset: fewer patients, slices as units of the split, pseudonyms instead of names."""
+"""A dataset as a run or an evaluation takes it: fewer patients or channels, slices as units, pseudonyms for names."""
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -10,18 +9,36 @@ from typing import Any
 import numpy as np
 
 from shared import catalog
+from shared.contract.errors import InvalidFields
 from shared.imaging.datasets.base import Dataset, SliceFile
+from shared.imaging.datasets.pseudonym import pseudonym
 from shared.recipe import Recipe
 
 
 class View:
-    """A dataset whose list of slices was changed; pixels are read as before."""
+    """A dataset with another list of slices: those that `choose` leaves, patients called what `rename` says.
+
+    With `by_slice` each slice is a patient of its own, `PATIENT/INDEX`. Of the channels only `modalities`, if any are
+    given; raises InvalidFields (modalities) for one that the dataset does not have.
+    """
 
     def __init__(
-        self, dataset: Dataset, change: Callable[[Sequence[SliceFile]], Sequence[SliceFile]]
+        self,
+        dataset: Dataset,
+        choose: Callable[[Sequence[SliceFile]], Sequence[SliceFile]] = lambda items: items,
+        modalities: Sequence[str] = (),
+        rename: Callable[[str], str] = str,
+        *,
+        by_slice: bool = False,
     ) -> None:
-        self.dataset, self.channels = dataset, dataset.channels
-        self._items = change(dataset.slices())
+        self.dataset, self.classes, self._rename = dataset, dataset.classes, rename
+        self._channels = _places(dataset, modalities)
+        self.modalities = tuple(modalities) or tuple(dataset.modalities)
+        self.channels = len(self._channels) if modalities else dataset.channels
+        items = [replace(item, patient=rename(item.patient)) for item in choose(dataset.slices())]
+        if by_slice:
+            items = [replace(item, patient=f"{item.patient}/{item.index}") for item in items]
+        self._items = sorted(items, key=lambda item: (item.patient, item.index))
 
     def slices(self) -> Sequence[SliceFile]:
         """The changed list."""
@@ -29,35 +46,63 @@ class View:
 
     def read(self, item: SliceFile) -> tuple[np.ndarray, np.ndarray]:
         """Image and mask."""
-        return self.dataset.read(item)
+        pixels_HWC, mask_HW = self.dataset.read(item)
+        return self._chosen(pixels_HWC), mask_HW
+
+    def read_labels(self, item: SliceFile) -> tuple[np.ndarray, np.ndarray]:
+        """Image and labels."""
+        pixels_HWC, labels_HW = self.dataset.read_labels(item)
+        return self._chosen(pixels_HWC), labels_HW
+
+    def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
+        """As the dataset's."""
+        return self.dataset.spacing_mm(item)
+
+    def cohorts(self) -> Mapping[str, Mapping[str, str]]:
+        """As the dataset's, by what patients are called here."""
+        return {
+            name: {self._rename(patient): group for patient, group in groups.items()}
+            for name, groups in self.dataset.cohorts().items()
+        }
+
+    def _chosen(self, pixels_HWC: np.ndarray) -> np.ndarray:
+        return pixels_HWC[..., self._channels] if self._channels else pixels_HWC
 
 
 def open_dataset(recipe: Recipe, root: Path, options: dict[str, Any], *, pseudonyms: bool) -> Dataset:
     """The dataset that the recipe trains on.
 
     With `pseudonyms` patients are called by a digest of their folder's name from here on: cards and logs are read
-    by people who may not know who was in the study.
+    by people who may not know who was in the study. Raises InvalidFields where the dataset cannot give what the
+    recipe wants.
     """
     dataset: Dataset = catalog.load(catalog.DATASETS, recipe.dataset_format, "dataset_format")(
         root, **options
     )
 
-    def change(items: Sequence[SliceFile]) -> Sequence[SliceFile]:
-        if recipe.limit.patients is not None:
-            chosen = _some(items, recipe.limit.patients, recipe.seed)
-            items = [item for item in items if item.patient in chosen]
-        if pseudonyms:
-            items = [replace(item, patient=pseudonym(item.patient)) for item in items]
-        if recipe.split == "slice":
-            items = [replace(item, patient=f"{item.patient}/{item.index}") for item in items]
-        return sorted(items, key=lambda item: (item.patient, item.index))
+    def choose(items: Sequence[SliceFile]) -> Sequence[SliceFile]:
+        if recipe.limit.patients is None:
+            return items
+        chosen = _some(items, recipe.limit.patients, recipe.seed)
+        return [item for item in items if item.patient in chosen]
 
-    return View(dataset, change)
+    rename = pseudonym if pseudonyms else str
+    view = View(dataset, choose, recipe.modalities, rename, by_slice=recipe.split == "slice")
+    if view.channels != recipe.in_channels:
+        raise InvalidFields(errors={"in_channels": [f"must be {view.channels}, as the dataset's"]})
+    if recipe.classes not in (1, len(view.classes)):
+        raise InvalidFields(errors={"classes": [f"must be 1, or {len(view.classes)} as the dataset's"]})
+    return view
 
 
-def pseudonym(patient: str) -> str:
-    """Stable, so that two models can be asked whether they learned from the same patient."""
-    return "p-" + hashlib.sha256(patient.encode()).hexdigest()[:12]
+def _places(dataset: Dataset, modalities: Sequence[str]) -> list[int]:
+    known = list(dataset.modalities)
+    if missing := [name for name in modalities if name not in known]:
+        there = ", ".join(known) or "none with a name"
+        raise InvalidFields(
+            errors={"modalities": [f"{', '.join(missing)} not in the dataset, which has: {there}"]}
+        )
+    return [known.index(name) for name in modalities]
 
 
 def _some(items: Sequence[SliceFile], count: int, seed: int) -> set[str]:

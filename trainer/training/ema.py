@@ -20,4 +20,5 @@ class Ema:
         """Move towards `network`; early steps move faster, so that the random start is soon forgotten."""
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
-        torch._foreach_copy_(list(self.network.buffers()), list(network.buffers()))
+        if buffers := list(network.buffers()):  # group normalisation has none
+            torch._foreach_copy_(list(self.network.buffers()), buffers)

@@ -1,21 +1,24 @@
 """From averaged weights to a model folder: constants chosen on validation, numbers from the test split, the card."""
 
 from dataclasses import asdict, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from shared.imaging.datasets.base import Dataset
 from shared.ml.checkpoint import load_network, save_weights
 from shared.ml.predict import Predictor, Strangeness
 from shared.recipe import Recipe
+from shared.storage import learned
 from shared.storage.cards import SCHEMA, Calibration, Label, ModelCard, Weights
 from trainer.training.accuracy import accuracy
 from trainer.training.card_text import render
 from trainer.training.run import Paths, Trained
 from trainer.training.select import Selection, patients_of, select
-from trainer.training.slices import Slices
+from trainer.training.slices import Slices, volume_of
 from trainer.training.strangeness import Change, fit, kinds, negative_of
 from trainer.training.validate import predict
 
@@ -43,6 +46,8 @@ def finish(
     else:  # every patient was trained on: nothing is left to choose by, so the constants are those of the start
         selection, unlike = _inherited(paths)
     weights = save_weights(folder, trained.network, features)
+    seen = trained.slices.of((*trained.split.train, *trained.split.validation))
+    learned.write_learned(folder, trained.slices.digests(seen) + _learned_before(paths))
     card = _card(recipe, trained, selection, unlike, weights, model_id or recipe.name)
     card.dump(folder / CARD)
     if trained.split.test:
@@ -57,26 +62,30 @@ def finish(
     return folder
 
 
+def _learned_before(paths: Paths) -> list[bytes]:
+    """What the weights that the run went on from had learned from."""
+    return [] if paths.start_from is None else [*(learned.read_learned(paths.start_from) or ())]
+
+
 def _strangeness(trained: Trained, recipe: Recipe, device: torch.device) -> dict[str, torch.Tensor]:
     """Fitted on the training patients' slices and on other images made of them."""
-    like, other = kinds(recipe.in_channels, recipe.augmentations.main_channel)
+    like, other = kinds(recipe.in_channels, recipe.main_channel)
     indices = trained.slices.of(trained.split.train)
     predictor = Predictor(trained.network)
     # Where a sequence is missing, another stands in for it: its copies are no images of another kind.
     complete = indices[_complete(trained.slices, indices)]
     if not len(complete):  # grey slices: there are no other sequences to make others of
-        complete, other = indices, [negative_of(recipe.augmentations.main_channel)]
+        complete, other = indices, [negative_of(recipe.main_channel)]
     like_NF = _second_outputs(predictor, trained.slices, indices, like, device)
     # Every third slice is enough to draw a line by, and there are many kinds.
     return fit(like_NF, _second_outputs(predictor, trained.slices, complete[::3], other, device))
 
 
 def _complete(slices: Slices, indices: np.ndarray) -> np.ndarray:
-    """bool (N,): the channels of the slice differ."""
+    """bool (N,): all channels of the slice differ; a single one has no others to be missing."""
+    pairs = list(combinations(range(slices.channels), 2))
     images = (slices.images_NHWC[n] for n in indices)
-    return np.array(
-        [not any((i[..., a] == i[..., b]).all() for a, b in ((0, 1), (1, 2), (0, 2))) for i in images]
-    )
+    return np.array([not any((i[..., a] == i[..., b]).all() for a, b in pairs) for i in images])
 
 
 def _second_outputs(
@@ -91,9 +100,9 @@ def _select(trained: Trained, recipe: Recipe, device: torch.device) -> Selection
     predictor = Predictor(trained.network, recipe.test_time_augmentation)
     found = np.concatenate([p for p, _ in predict(predictor, trained.slices, indices, device)])
     found = np.clip(found, 1e-7, 1 - 1e-7)
-    names = [trained.slices.patients[n] for n in indices]
+    names = [volume_of(trained.slices.patients[n]) for n in indices]
     logits = patients_of(names, np.log(found / (1 - found)))
-    return select(logits, patients_of(names, trained.slices.masks_NHW[indices]))
+    return select(logits, patients_of(names, trained.slices.masks_NHW[indices] > 0))
 
 
 def _unlike_limits(
@@ -106,7 +115,7 @@ def _unlike_limits(
     """
     strangeness = Strangeness(tensors["mean"], tensors["whitening"], tensors["direction"])
     predictor = Predictor(trained.network, strangeness=strangeness)
-    like, _ = kinds(recipe.in_channels, recipe.augmentations.main_channel)
+    like, _ = kinds(recipe.in_channels, recipe.main_channel)
     highest = []
     for patient in trained.split.validation:
         for change in like:
@@ -154,10 +163,10 @@ def _card(
         description=recipe.description,
         architecture=recipe.architecture,
         encoder=recipe.encoder,
-        network={},
+        network=dict(recipe.architecture_options),
         in_channels=recipe.in_channels,
         classes=recipe.classes,
-        labels=[Label(1, "tumour")],
+        labels=_labels(recipe, trained.dataset),
         preprocessing=asdict(recipe.preprocessing),
         threshold=selection.threshold,
         min_region_pixels=selection.min_region_pixels,
@@ -170,7 +179,13 @@ def _card(
         intended_use=recipe.card.intended_use,
         not_for=recipe.card.not_for,
         weights=weights,
+        channels=list(trained.dataset.modalities),
     )
+
+
+def _labels(recipe: Recipe, dataset: Dataset) -> list[Label]:
+    names = dataset.classes if recipe.classes > 1 else ("tumour",)
+    return [Label(value, name) for value, name in enumerate(names, 1)]
 
 
 def _provenance(

@@ -1,8 +1,9 @@
 """The training loop: knows tensors and a schedule, nothing of files; `on_epoch` and `on_step` are the only ways out."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 
 import torch
 from torch import nn
@@ -27,6 +28,7 @@ class State:
     step: int = 0  # finished steps, over all epochs
     loss_sum: float = 0.0  # of the steps of the epoch that is not finished
     seconds: float = 0.0  # spent on them
+    validation_losses: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def train(
 ) -> None:
     """Run what `state` has not finished. `batches(epoch, first)` are an epoch's, from its step `first` on.
 
-    A callback that raises ends the run (cancel, early stop). LossNotFinite where the loss blows up.
+    A step takes as many batches as the recipe's `gradient_accumulation` says. A callback that raises ends the run
+    (cancel, early stop). LossNotFinite where the loss blows up.
     """
     loss_function = catalog.load(catalog.LOSSES, recipe.loss, "loss")(**recipe.loss_options)
     factor = catalog.load(catalog.SCHEDULES, recipe.schedule, "schedule")
@@ -72,11 +75,12 @@ def train(
         rate = 0.0
         state.network.train()
         started = time.monotonic()
-        for batch in batches(state.epoch, state.step - state.epoch * steps_per_epoch):
-            rate = recipe.learning_rate * factor(state.step / total)
+        feed = batches(state.epoch, state.step - state.epoch * steps_per_epoch)
+        for together in _groups(feed, recipe.gradient_accumulation):
+            rate = recipe.learning_rate * factor(state.step / total, state.validation_losses)
             # Drawn anew for each step, so that dropout is the same after a resumption.
             torch.manual_seed(recipe.seed * 1_000_003 + state.step)
-            state.loss_sum += _step(state, batch, loss_function, rate, recipe.gradient_clip, device)
+            state.loss_sum += _step(state, together, loss_function, rate, recipe, device)
             now = time.monotonic()
             state.seconds, started = state.seconds + now - started, now
             on_step(state)
@@ -86,23 +90,38 @@ def train(
         on_epoch(state, report)
 
 
+def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    iterator = iter(batches)
+    while group := list(islice(iterator, size)):
+        yield group
+
+
 def _step(
-    state: State, batch: Batch, loss_function: nn.Module, rate: float, clip: float, device: torch.device
+    state: State,
+    batches: list[Batch],
+    loss_function: nn.Module,
+    rate: float,
+    recipe: Recipe,
+    device: torch.device,
 ) -> float:
-    images, masks = (tensor.to(device, non_blocking=True) for tensor in batch)
-    images = images.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(device.type, dtype=torch.bfloat16):
-        logits = state.network(images)
-    loss = loss_function(logits, masks)  # outside autocast: the loss is fp32
-    if not torch.isfinite(loss):
-        raise LossNotFinite(f"The loss is {loss.item()} at step {state.step}: try a lower learning rate.")
+    """One change of the weights, by the mean gradient of these batches; returns their mean loss."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    if clip:
-        nn.utils.clip_grad_norm_(state.network.parameters(), clip)
+    total = 0.0
+    for batch in batches:
+        images, masks = (tensor.to(device, non_blocking=True) for tensor in batch)
+        images = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.autocast):
+            logits = state.network(images)
+        loss = loss_function(logits, masks) / len(batches)  # outside autocast: the loss is fp32
+        if not torch.isfinite(loss):
+            raise LossNotFinite(f"The loss is {loss.item()} at step {state.step}: try a lower learning rate.")
+        loss.backward()
+        total += float(loss.detach())
+    if recipe.gradient_clip:
+        nn.utils.clip_grad_norm_(state.network.parameters(), recipe.gradient_clip)
     state.optimizer.step()
     state.ema.update(state.network, state.step)
     state.step += 1
-    return float(loss.detach())
+    return total

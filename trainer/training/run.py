@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,14 @@ def run_training(recipe: Recipe, paths: Paths, device: torch.device, reporter: R
     dataset = open_dataset(recipe, paths.data, paths.options, pseudonyms=paths.pseudonyms)
     reporter.stage(Stage.LOADING, len(dataset.slices()))
     cache = paths.cache or paths.out / "cache"
-    slices = prepare(dataset, recipe.preprocessing, cache, aside=paths.out, on_slice=reporter.step)
+    slices = prepare(
+        dataset,
+        recipe.preprocessing,
+        cache,
+        classes=recipe.classes,
+        aside=paths.out,
+        on_slice=reporter.step,
+    )
     split = split_by_patient(slices.patients, recipe.split_fractions, recipe.seed)
     (paths.out / "split.json").write_text(json.dumps(split.to_dict(), indent=1))
     torch.manual_seed(recipe.seed)
@@ -83,7 +90,8 @@ def run_training(recipe: Recipe, paths: Paths, device: torch.device, reporter: R
         history, origin = checkpoint.load(resume_from, state, recipe.identity())
         reporter.resumed(history)
     feed = Feed(recipe, slices, slices.of(split.train))
-    keeper = _Keeper(recipe, paths, device, reporter, slices, split, feed.steps, history, origin)
+    classes = dataset.classes if recipe.classes > 1 else ("tumour",)
+    keeper = _Keeper(recipe, paths, device, reporter, slices, split, classes, feed.steps, history, origin)
     try:
         _stop_early(history, recipe.early_stopping_patience)  # a run killed just after it had decided to stop
         reporter.stage(Stage.TRAINING, feed.steps * recipe.epochs)
@@ -104,12 +112,13 @@ class _Keeper:
         reporter: Reporter,
         slices: Slices,
         split: Split,
+        classes: Sequence[str],
         steps: int,
         history: list[dict[str, Any]],
         origin: str,
     ) -> None:
         self.recipe, self.paths, self.device, self.reporter = recipe, paths, device, reporter
-        self.slices, self.split, self.steps = slices, split, steps
+        self.slices, self.split, self.steps, self.classes = slices, split, steps, classes
         self.history, self.origin = history, origin
 
     def on_step(self, state: State) -> None:
@@ -130,10 +139,13 @@ class _Keeper:
             )
             if not math.isfinite(found.loss):
                 raise LossNotFinite(f"The validation loss is {found.loss} after epoch {report.epoch}.")
+            state.validation_losses.append(found.loss)
             entry |= {
                 "validation_loss": found.loss,
                 "validation_dice": float(np.mean([*found.dice.values()])),
             }
+            if len(self.classes) > 1:
+                entry["validation_dice_by_class"] = found.by_class(self.classes)
             self.reporter.picture(pictures.samples(self.paths.out / "samples.png", found.samples))
         self.history.append(entry)
         (self.paths.out / "history.json").write_text(json.dumps(self.history, indent=1))
@@ -155,11 +167,14 @@ class Feed:
     def __init__(self, recipe: Recipe, slices: Slices, allowed: np.ndarray) -> None:
         self.recipe, self.slices, self.allowed = recipe, slices, allowed
         self.tumour_N = slices.with_tumour
-        self.steps = len(self._order(0)) // recipe.batch_size
+        self.together = recipe.batch_size * recipe.gradient_accumulation  # slices of one step
+        self.steps = len(self._order(0)) // self.together
         if recipe.limit.steps_per_epoch is not None:
             self.steps = min(self.steps, recipe.limit.steps_per_epoch)
         if self.steps < 1:
-            raise InvalidFields(errors={"batch_size": ["is larger than the number of training slices"]})
+            raise InvalidFields(
+                errors={"batch_size": ["times gradient_accumulation is more than the training slices"]}
+            )
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """The full batches of this epoch from the `first` on, augmented by other processes meanwhile."""
@@ -173,10 +188,9 @@ class Feed:
         """The slices of those batches, one by one."""
         crop = self.recipe.augmentations.crop
         whole = epoch >= self.recipe.augmentations.crop_until * self.recipe.epochs
-        augment = Augment(self.recipe.augmentations, 0 if whole else crop)
-        size = self.recipe.batch_size
-        order = self._order(epoch)[: self.steps * size]
-        return TrainingSlices(self.slices, order, augment, self._seed(epoch), first * size)
+        augment = Augment(self.recipe.augmentations, 0 if whole else crop, self.recipe.main_channel)
+        order = self._order(epoch)[: self.steps * self.together]
+        return TrainingSlices(self.slices, order, augment, self._seed(epoch), first * self.together)
 
     def _order(self, epoch: int) -> list[int]:
         return draw_epoch(self.tumour_N, self.allowed, self.recipe.empty_per_tumour, self._seed(epoch))
@@ -190,10 +204,12 @@ def _start(recipe: Recipe, paths: Paths, *, resuming: bool) -> tuple[Segmentatio
     if paths.start_from is not None:
         network, _, card = load_network(paths.start_from)
         return network, f"weights of {card.name} {card.version}"
-    network = build_network(recipe.architecture, recipe.encoder, recipe.in_channels, recipe.classes)
+    network = build_network(
+        recipe.architecture, recipe.encoder, recipe.in_channels, recipe.classes, recipe.architecture_options
+    )
     if recipe.encoder_weights is None or resuming:
         return network, "random"
-    return network, load_encoder_weights(network, recipe.encoder, paths.encoder_weights)  # type: ignore[arg-type]
+    return network, load_encoder_weights(network, recipe.encoder, paths.encoder_weights)
 
 
 def _stop_early(history: list[dict[str, Any]], patience: int) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,8 +13,11 @@ from torch.utils.data import Dataset as TorchDataset
 
 from shared.contract.errors import DatasetError
 from shared.imaging.datasets.base import Dataset, SliceFile
-from shared.imaging.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from shared.imaging.datasets.digest import BYTES, picture_digest
+from shared.imaging.preprocess import Preprocessing, imagenet_statistics
 from trainer.training.augment import Augment
+
+VERSION = 2  # of what the cache holds
 
 
 @dataclass(frozen=True)
@@ -21,13 +25,23 @@ class Slices:
     """All slices of a dataset at the network's size; memory-mapped, so memory stays flat."""
 
     images_NHWC: np.ndarray  # uint8: scaled to 0..1 by Preprocessing.scale, times 255
-    masks_NHW: np.ndarray  # bool
+    masks_NHW: np.ndarray  # bool, or labels uint8 from 0 where there are several classes
     patients: tuple[str, ...]  # of each slice
+    digests_ND: np.ndarray  # uint8, of the pictures in their files; 0 for those that all are alike
 
     @property
     def with_tumour(self) -> np.ndarray:
         """bool (N,)."""
         return np.asarray(self.masks_NHW.any(axis=(1, 2)))
+
+    @property
+    def channels(self) -> int:
+        """Of the images."""
+        return int(self.images_NHWC.shape[-1])
+
+    def digests(self, indices: np.ndarray) -> list[bytes]:
+        """Of these slices' pictures (shared.imaging.datasets.digest)."""
+        return [digest.tobytes() for digest in self.digests_ND[indices] if digest.any()]
 
     def of(self, patients: Iterable[str]) -> np.ndarray:
         """Indices of these patients' slices, in order."""
@@ -39,6 +53,7 @@ def prepare(
     preprocessing: Preprocessing,
     cache: Path,
     *,
+    classes: int = 1,
     aside: Path | None = None,
     on_slice: Callable[[int], None] = lambda done: None,
 ) -> Slices:
@@ -48,43 +63,70 @@ def prepare(
     the same file system) and moved into place.
     """
     items = dataset.slices()
-    key = json.dumps([repr(preprocessing), [f"{i.patient}/{i.image.name}" for i in items]])
-    stamp, image_file, mask_file = cache / "slices.json", cache / "images.npy", cache / "masks.npy"
+    pictures = [f"{i.patient}/{i.index}/{i.image.name}" for i in items]
+    key = json.dumps([VERSION, repr(preprocessing), classes, [*dataset.modalities], pictures])
+    stamp, *files = (cache / name for name in ("slices.json", "images.npy", "masks.npy", "digests.npy"))
     if not (stamp.is_file() and stamp.read_text() == key):
         cache.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=aside or cache) as folder:
             made = Path(folder)
-            _decode(dataset, items, preprocessing, made, on_slice)
+            _decode(dataset, items, preprocessing, classes, made, on_slice)
             (made / stamp.name).write_text(key)
-            for file in (image_file, mask_file, stamp):
+            for file in (*files, stamp):
                 (made / file.name).replace(file)
-    return Slices(np.load(image_file, "r"), np.load(mask_file, "r"), tuple(item.patient for item in items))
+    images, masks, digests = (np.load(file, "r") for file in files)
+    return Slices(images, masks, tuple(item.patient for item in items), digests)
 
 
 def _decode(
     dataset: Dataset,
     items: Sequence[SliceFile],
     preprocessing: Preprocessing,
+    classes: int,
     folder: Path,
     on_slice: Callable[[int], None],
 ) -> None:
-    size = preprocessing.image_size
+    size, channels = preprocessing.image_size, preprocessing.channels
     shape = (len(items), size, size)
-    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (*shape, dataset.channels))
-    masks = np.lib.format.open_memmap(folder / "masks.npy", "w+", np.bool_, shape)
-    for n, item in enumerate(items):
-        pixels_HWC, mask_HW = dataset.read(item)
-        images[n] = np.rint(preprocessing.letterbox(preprocessing.scale(pixels_HWC)) * 255)
-        mask_HWC = np.repeat(mask_HW[..., None], 3, 2).astype(np.float32)
-        masks[n] = preprocessing.letterbox(mask_HWC)[..., 0] >= 0.5
-        on_slice(n + 1)
-    images.flush()
-    masks.flush()
+    make = np.lib.format.open_memmap
+    images = make(folder / "images.npy", "w+", np.uint8, (*shape, channels))
+    masks = make(folder / "masks.npy", "w+", np.bool_ if classes == 1 else np.uint8, shape)
+    digests = make(folder / "digests.npy", "w+", np.uint8, (len(items), BYTES))
+    n = 0
+    for _, group in groupby(items, key=lambda item: volume_of(item.patient)):
+        slices = list(group)
+        # Twice through the slices where brightness is that of the volume; the reader keeps one that is a single file.
+        levels_C2 = preprocessing.levels(dataset.read(item)[0] for item in slices)
+        for item in slices:
+            pixels_HWC, labels_HW = dataset.read_labels(item)
+            scaled = preprocessing.letterbox(preprocessing.scale(pixels_HWC, levels_C2))
+            images[n] = np.rint(scaled * 255)
+            masks[n] = fitted_labels(preprocessing, labels_HW if classes > 1 else labels_HW > 0)
+            digests[n] = np.frombuffer(picture_digest(pixels_HWC) or bytes(BYTES), np.uint8)
+            n += 1
+            on_slice(n)
+    for array in (images, masks, digests):
+        array.flush()
+
+
+def volume_of(patient: str) -> str:
+    """The patient, also where each slice is one of its own (`split: slice`)."""
+    return patient.partition("/")[0]
+
+
+def fitted_labels(preprocessing: Preprocessing, labels_HW: np.ndarray) -> np.ndarray:
+    """Labels or a mask (H, W) at the network's size: to each pixel the label that fills at least half of it."""
+    fitted = np.zeros((preprocessing.image_size, preprocessing.image_size), labels_HW.dtype)
+    for label in np.unique(labels_HW[labels_HW > 0]):
+        share_HW1 = preprocessing.letterbox((labels_HW == label)[..., None].astype(np.float32))
+        fitted[share_HW1[..., 0] >= 0.5] = label
+    return fitted
 
 
 def standardise(image_CHW: torch.Tensor) -> torch.Tensor:
     """Preprocessing.standardise for tensors (C, H, W) or (B, C, H, W) in 0..1."""
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    statistics = imagenet_statistics(image_CHW.shape[-3])
+    mean, std = (torch.from_numpy(values).view(-1, 1, 1) for values in statistics)
     return (image_CHW - mean) / std
 
 
@@ -100,7 +142,7 @@ class TrainingSlices(TorchDataset[tuple[torch.Tensor, torch.Tensor]]):
         return len(self.order) - self.first
 
     def __getitem__(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Standardised image (3, H, W) and mask (1, H, W), both float32."""
+        """Standardised image (C, H, W) and mask or labels (1, H, W), both float32."""
         place += self.first
         n = self.order[place]
         image = torch.from_numpy(self.slices.images_NHWC[n].transpose(2, 0, 1) / np.float32(255))

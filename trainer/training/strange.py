@@ -44,7 +44,7 @@ def rubbish(
 def share_warned(served: Served, images: Iterable[Pixels], limits: Sequence[float]) -> tuple[int, float]:
     """How many images there were, and which share of them is warned of."""
     warned = [
-        unlike_training_data(served.look([pixels])[0][2], limits)
+        unlike_training_data(served.look([pixels])[0].strangeness, limits)
         for pixels in images
         if min(pixels.shape[:2]) >= 16
     ]

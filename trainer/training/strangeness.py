@@ -11,13 +11,13 @@ import torch
 from torch.nn import functional
 
 SLICES_A_COMPONENT = 10
-Images = np.ndarray  # (B, H, W, 3) uint8, as the cache holds them
+Images = np.ndarray  # (B, H, W, C) uint8, as the cache holds them
 Change = Callable[[Images], Images]
 
 
 def one_channel(channel: int) -> Change:
     """The slice as a grey upload of this channel."""
-    return lambda images: np.repeat(images[..., channel, None], 3, axis=-1)
+    return lambda images: np.repeat(images[..., channel, None], images.shape[-1], axis=-1)
 
 
 def negative_of(channel: int) -> Change:
@@ -25,7 +25,7 @@ def negative_of(channel: int) -> Change:
 
     def change(images: Images) -> Images:
         grey = images[..., channel, None]
-        return np.repeat(np.where(grey > 12, 255 - grey, grey), 3, axis=-1)
+        return np.repeat(np.where(grey > 12, 255 - grey, grey), images.shape[-1], axis=-1)
 
     return change
 

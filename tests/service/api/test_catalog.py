@@ -34,7 +34,8 @@ def test_it_has_every_table_with_a_sentence_for_each_name(api: Api) -> None:
 def test_options_have_defaults_and_limits(api: Api) -> None:
     told = api.client.get("/v1/catalog").json
     options = {loss["name"]: loss["options"] for loss in told["losses"]}
-    assert options["bce_dice"]["bce_weight"] == {"default": 1.0, "minimum": 0.0, "maximum": 100.0}
+    weight = {"default": 1.0, "minimum": 0.0, "maximum": 100.0, "whole": False}
+    assert options["bce_dice"]["bce_weight"] == weight
     augmentations = {entry["name"]: entry for entry in told["augmentations"]}
     assert augmentations.keys() == Augmentation.__dataclass_fields__.keys()
     assert augmentations["degrees"].items() >= {"default": 20.0, "minimum": 0, "maximum": 180}.items()
@@ -48,6 +49,20 @@ def test_a_presets_fields_are_a_recipe(api: Api) -> None:
     for preset in presets:
         assert recipe_from(preset["fields"]).to_dict() == preset["fields"]
         assert preset["description"] == preset["fields"]["description"] != ""
+
+
+def test_it_says_what_goes_with_what(api: Api) -> None:
+    told = api.client.get("/v1/catalog").json
+    encoders = {entry["name"]: entry["encoders"] for entry in told["architectures"]}
+    assert "vgg16" in encoders["unet"] and encoders["attention_unet"] == []
+    assert [loss["name"] for loss in told["losses"] if loss["several_classes"]] == ["ce_dice"]
+
+
+def test_recipes_name_what_their_projects_reported(api: Api) -> None:
+    recipes = {entry["name"]: entry for entry in api.client.get("/v1/catalog").json["recipes"]}
+    assert all(entry["reported"] for entry in recipes.values())
+    for report in recipes["vgg16-unet"]["reported"]:
+        assert report.keys() == {"project", "source", "reported", "on", "why_not_comparable"}
 
 
 def test_it_needs_the_scope_train(guarded: Api) -> None:

@@ -73,6 +73,19 @@ def test_a_model_of_a_remote_store_is_copied_once(folders, remote, models, tmp_p
     assert remote.fetched == 2
 
 
+def test_what_lies_beside_the_weights_comes_along_also_into_an_older_copy(folders, remote, models):
+    stored = store_model(remote, models)
+    copy = folders.folder(stored)
+    for name in ("learned.json", "history.json", "curves.png", "README.md"):
+        remote.write(f"{stored.location}/{name}", name.encode())
+    assert folders.folder(stored) == copy
+    expected = ["card.json", "curves.png", "history.json", "learned.json", "weights.safetensors"]
+    assert names(copy) == expected
+    shutil.rmtree(copy)
+    assert names(folders.folder(stored)) == expected
+    assert (copy / "learned.json").read_bytes() == b"learned.json"
+
+
 def test_a_damaged_copy_is_made_anew(folders, remote, models):
     stored = store_model(remote, models)
     weights = folders.folder(stored) / "weights.safetensors"

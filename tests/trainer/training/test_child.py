@@ -11,7 +11,8 @@ import torch
 from shared.contract.errors import DatasetError, InvalidFields, LossNotFinite
 from shared.contract.names import Stage
 from tests.fakes.launch import until
-from trainer.training.child import Commands, Ended, Pipe, explain
+from trainer.runs.inside import Commands, Ended
+from trainer.training.child import Pipe, explain
 
 
 class Time:

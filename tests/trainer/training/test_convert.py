@@ -64,6 +64,33 @@ def test_a_converted_model_answers_as_the_original_did(checkpoint, theirs, tmp_p
         assert b"CC0" in packed.read("README.md")
 
 
+def test_a_network_with_an_encoder_of_its_own_and_options_is_rebuilt_from_its_card(tmp_path):
+    theirs = build_network("plain_unet", None, 3, 1, {"width": 8}).eval()
+    file, out = tmp_path / "theirs.pth", tmp_path / "plain"
+    torch.save(theirs.state_dict(), file)
+    flags = ["--architecture", "plain_unet", "--option", "width", "8", "--normalization", "imagenet"]
+    assert main([str(file), *flags, "--out", str(out), "--licence", "CC0", "--image-size", "64"]) == 0
+    predictor, card = load_model(out)
+    assert (card.encoder, card.network) == (None, {"width": 8})
+    x_BCHW = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(predictor(x_BCHW)[0], torch.sigmoid(theirs(x_BCHW)[:, 0]), atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--architecture", "plain_unet", "--option", "width", "a"], "architecture_options.width"),
+        (["--architecture", "plain_unet", "--option", "depth", "8"], "architecture_options.depth"),
+        (["--architecture", "unet"], "encoder: is needed"),
+    ],
+)
+def test_options_that_build_nothing_are_named(checkpoint, tmp_path, capsys, flags, said):
+    more = ["--normalization", "imagenet", "--licence", "CC0", "--out", str(tmp_path / "out")]
+    assert main([str(checkpoint()), *flags, *more]) == 2
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module.model.", "net."])
 @pytest.mark.parametrize("place", [None, "state_dict", "model_state_dict"])
 def test_wrappers_are_taken_off(checkpoint, theirs, network, prefix, place):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shared.contract.errors import LossNotFinite
-from shared.ml.checkpoint import load_model, load_tensors
+from shared.ml.checkpoint import load_model, load_tensors, save_tensors
 from shared.recipe import recipe_from
 from shared.storage.cards import ModelCard
 from tests.fakes.study import make_study
@@ -118,10 +118,66 @@ def test_a_loss_that_blows_up_is_said_so(study, tmp_path, monkeypatch):
 
 
 def test_a_validation_loss_that_is_none_ends_the_run_before_it_is_saved(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "validate", lambda *_: Validated(float("nan"), {"p": 0.0}, []))
+    monkeypatch.setattr(run_module, "validate", lambda *_: Validated(float("nan"), {"p": 0.0}, {}, []))
     with pytest.raises(LossNotFinite, match="after epoch 1"):
         run_training(tiny(), Paths(study, tmp_path), CPU, Terminal(1))
     assert not (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_two_small_batches_make_the_step_of_a_large_one(study, tmp_path):
+    """With a loss that is a mean over pixels; group normalisation does not mix the slices of a batch."""
+    plain = {
+        "architecture": "group_norm_unet",
+        "architecture_options": {"width": 8, "groups": 4},
+        "encoder": None,
+        "encoder_weights": None,
+        "loss": "focal",
+        "autocast": False,
+        "epochs": 1,
+        "optimizer": "sgd",
+        "ema_decay": 0.0,
+    }
+    large = run_training(tiny(**plain, batch_size=4), Paths(study, tmp_path / "large"), CPU, Terminal(1))
+    small = tiny(**plain, batch_size=2, gradient_accumulation=2)
+    twice = run_training(small, Paths(study, tmp_path / "small"), CPU, Terminal(1))
+    assert len(large.history) == len(twice.history) == 1
+    other = weights(twice.network)
+    for name, tensor in weights(large.network).items():
+        assert torch.allclose(tensor, other[name], atol=1e-5), name
+
+
+def test_a_checkpoint_of_before_a_field_was_added_goes_on(study, tmp_path):
+    run_training(tiny(epochs=2, limit={"steps_per_epoch": 1}), Paths(study, tmp_path), CPU, Terminal(1))
+    path = tmp_path / "checkpoint.safetensors"
+    tensors, metadata = load_tensors(path)
+    about = json.loads(metadata["checkpoint"])
+    del about["recipe"]["gradient_accumulation"], about["recipe"]["autocast"]
+    save_tensors(path, tensors, {"checkpoint": json.dumps(about)})
+    again = tiny(epochs=2, limit={"steps_per_epoch": 1})
+    assert len(run_training(again, Paths(study, tmp_path), CPU, Terminal(1)).history) == 2
+    other = tiny(epochs=2, limit={"steps_per_epoch": 1}, gradient_accumulation=2)
+    with pytest.raises(ValueError, match="another recipe"):
+        run_training(other, Paths(study, tmp_path), CPU, Terminal(1))
+
+
+def test_the_plateau_comes_down_also_after_a_resumption(study, tmp_path, monkeypatch):
+    recipe = tiny(epochs=6, schedule="plateau", learning_rate=1e-9, limit={"steps_per_epoch": 1})
+    save = run_module.checkpoint.save
+
+    def save_then_die(path, state, *rest):
+        save(path, state, *rest)
+        if state.epoch == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module.checkpoint, "save", save_then_die)
+    # A validation that never gets better: the rate is halved after the third one in vain.
+    worse = iter(range(1, 9))
+    monkeypatch.setattr(run_module, "validate", lambda *_: Validated(float(next(worse)), {"p": 0.0}, {}, []))
+    with pytest.raises(KeyboardInterrupt):
+        run_training(recipe, Paths(study, tmp_path), CPU, Terminal(1))
+    monkeypatch.setattr(run_module.checkpoint, "save", save)
+    trained = run_training(recipe, Paths(study, tmp_path), CPU, Terminal(1))
+    assert [entry["learning_rate"] for entry in trained.history] == [1e-9] * 4 + [5e-10] * 2
 
 
 def _blow_up(parameters, _):
