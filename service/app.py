@@ -13,6 +13,7 @@ from service.api import (
     aliases,
     catalog,
     datasets,
+    evaluations,
     health,
     models,
     renderings,
@@ -26,12 +27,16 @@ from service.body import BodyGuard
 from service.catalogue import Catalogue, Workforce
 from service.container import EXTENSION, Services
 from service.dataset_intake import DatasetIntake
+from service.encoder_weights import EncoderWeights
+from service.evaluating import Evaluating
 from service.forms import MAX_FIELD_BYTES, MAX_PARTS, StrictRequest
 from service.jobs import Jobs, RedisJobs
 from service.metrics import Metrics
 from service.presets import read_presets
 from service.previews import Previews
 from service.renderings import Renderings
+from service.reported import read_reported
+from service.run_report import RunReports
 from service.segmenting import Segmenter
 from service.settings import ServiceSettings
 from service.streaming import Streams
@@ -40,6 +45,7 @@ from service.uploads import Uploads, uploads_folder
 from shared.imaging.picture import DecodeLimits
 from shared.storage.database import Database
 from shared.storage.datasets import Datasets
+from shared.storage.evaluations import Evaluations
 from shared.storage.files import FileStore
 from shared.storage.idempotency import Idempotency
 from shared.storage.keys import Keys
@@ -57,6 +63,7 @@ BLUEPRINTS = (
     training_runs,
     training_files,
     models,
+    evaluations,
     aliases,
     health,
     system,
@@ -136,12 +143,24 @@ def _build(
         decoders=at_once,
     )
     runs, presets = TrainingRuns(database), read_presets(settings.recipes_dir)
+    reported = read_reported(settings.recipes_dir)
     training = Training(
         runs=runs,
         datasets=dataset_rows,
         idempotency=idempotency,
         jobs=jobs,
         presets=presets,
+        encoder_weights=EncoderWeights(workers, settings.worker_seen_s),
+        max_queued=settings.max_queued_runs,
+    )
+    evaluation_rows = Evaluations(database, max_attempts=stored.max_attempts)
+    evaluating = Evaluating(
+        evaluations=evaluation_rows,
+        datasets=dataset_rows,
+        models=models,
+        files=files,
+        idempotency=idempotency,
+        jobs=jobs,
         max_queued=settings.max_queued_runs,
     )
     return Services(
@@ -171,7 +190,17 @@ def _build(
         renderings=Renderings(files, at_once),
         runs=runs,
         presets=presets,
+        reported=reported,
         training=training,
         streams=Streams(runs, most=max(1, threads // 4), seconds=settings.sse_s),
+        run_reports=RunReports(
+            datasets=dataset_rows,
+            models=models,
+            files=files,
+            presets=presets,
+            reported=reported,
+        ),
+        evaluations=evaluation_rows,
+        evaluating=evaluating,
         metrics=Metrics(),
     )

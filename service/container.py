@@ -7,11 +7,14 @@ from flask import current_app
 from service.archives import ModelArchives
 from service.catalogue import Catalogue
 from service.dataset_intake import DatasetIntake
+from service.evaluating import Evaluating
 from service.jobs import Jobs
 from service.metrics import Metrics
 from service.presets import Presets
 from service.previews import Previews
 from service.renderings import Renderings
+from service.reported import Reported
+from service.run_report import RunReports
 from service.segmenting import Segmenter
 from service.settings import ServiceSettings
 from service.streaming import Streams
@@ -19,6 +22,7 @@ from service.training import Training
 from service.uploads import Uploads
 from shared.storage.database import Database
 from shared.storage.datasets import Datasets
+from shared.storage.evaluations import Evaluations
 from shared.storage.files import FileStore
 from shared.storage.keys import Keys
 from shared.storage.models import Models
@@ -51,8 +55,12 @@ class Services:
     renderings: Renderings
     runs: TrainingRuns
     presets: Presets
+    reported: Reported
     training: Training
     streams: Streams
+    run_reports: RunReports
+    evaluations: Evaluations
+    evaluating: Evaluating
     metrics: Metrics
 
 

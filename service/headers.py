@@ -14,6 +14,11 @@ CSP_PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# A document of our making that is read by itself, on the screen or saved: nothing runs, nothing is loaded.
+CSP_REPORT = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -45,7 +50,7 @@ def _finish(answer: Response) -> Response:
         headers[name] = value
     headers["X-Request-ID"] = g.get("request_id") or secrets.token_hex(16)
     page = answer.mimetype == "text/html"
-    headers["Content-Security-Policy"] = CSP_PAGE if page else CSP_API
+    headers.setdefault("Content-Security-Policy", CSP_PAGE if page else CSP_API)  # a report brings its own
     if "Cache-Control" not in headers:
         # answers hold a patient's results: no shared cache and no disk of a shared computer keeps them
         headers["Cache-Control"] = "private, no-store"

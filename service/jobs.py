@@ -11,7 +11,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.contract.errors import QueueUnavailable
-from shared.contract.messages import Message, SegmentMessage, TrainMessage, ValidateDatasetMessage
+from shared.contract.messages import (
+    EvaluateMessage,
+    Message,
+    SegmentMessage,
+    TrainMessage,
+    ValidateDatasetMessage,
+)
 from shared.contract.names import (
     PIXELS_MAX_BYTES,
     PIXELS_TTL_S,
@@ -26,6 +32,7 @@ ROUTES: dict[type[Message], tuple[Task, Queue]] = {
     SegmentMessage: (Task.SEGMENT, Queue.INFERENCE),
     ValidateDatasetMessage: (Task.VALIDATE_DATASET, Queue.TRAINING),
     TrainMessage: (Task.TRAIN, Queue.TRAINING),
+    EvaluateMessage: (Task.EVALUATE, Queue.TRAINING),
 }
 COMMAND_S = 1.5  # Redis answers within a millisecond; a client should not wait long to hear that it is gone
 WAIT_SLACK_S = 2.0

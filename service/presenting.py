@@ -7,6 +7,7 @@ from typing import Any
 from shared.contract.errors import Gone
 from shared.imaging import rle
 from shared.imaging.render import png
+from shared.storage.evaluations import EvaluationView
 from shared.storage.models import AliasView, StoredModel
 from shared.storage.segmentations import SegmentationView
 from shared.storage.training_runs import RunView
@@ -90,9 +91,38 @@ def training_run(run: RunView, *, root: str = "") -> dict[str, Any]:
             "log": f"{at}/log",
             "curves": f"{at}/curves.png",
             "samples": f"{at}/samples.png",
+            "report": f"{at}/report.html",
             "cancel": f"{at}/cancel",
             "resume": f"{at}/resume",
             "dataset": f"{root}/v1/datasets/{run.dataset_id}",
+        },
+    }
+
+
+def evaluation(view: EvaluationView, *, root: str = "", brief: bool = False) -> dict[str, Any]:
+    """The resource; `brief`, in lists, leaves the figures of each patient out."""
+    at, result = f"{root}/v1/evaluations/{view.id}", view.result
+    if brief and result is not None:
+        result = {name: value for name, value in result.items() if name != "per_patient"}
+    return {
+        "id": view.id,
+        "status": view.status.value,
+        "progress": view.progress,
+        "created_at": timestamp(view.created_at),
+        "started_at": timestamp(view.started_at),
+        "finished_at": timestamp(view.finished_at),
+        "model": view.model_id,
+        "against": view.against_id,
+        "dataset": view.dataset_id,
+        "split": view.split,
+        "test_time_augmentation": view.test_time_augmentation,
+        "result": result,
+        "error": view.error,
+        "links": {
+            "self": at,
+            "report": f"{at}/report.html",
+            "model": f"{root}/v1/models/{view.model_id}",
+            "dataset": f"{root}/v1/datasets/{view.dataset_id}",
         },
     }
 

@@ -1,23 +1,21 @@
 """Taking training runs in: check, accept, queue, cancel, resume. The API and the pages come through here; no Flask."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from service.encoder_weights import EncoderWeights
+from service.finding import find_dataset
 from service.jobs import Jobs
 from service.presets import Presets
-from service.repeats import fingerprint, made_before
+from service.repeats import abandon, fingerprint, made_before, undone
 from service.specifying import specify
-from shared.contract.errors import Conflict, InvalidFields, NotFound, QueueFull, QueueUnavailable
+from shared.contract.errors import Conflict, NotFound, QueueFull, QueueUnavailable
 from shared.contract.messages import TrainMessage
-from shared.storage.datasets import Datasets, DatasetView
+from shared.storage.datasets import Datasets
 from shared.storage.idempotency import Idempotency
-from shared.storage.paging import MAX_LIMIT
 from shared.storage.training_runs import NewRun, RunView, TrainingRuns
 
 _log = logging.getLogger(__name__)
@@ -45,6 +43,7 @@ class Training:
         idempotency: Idempotency,
         jobs: Jobs,
         presets: Presets,
+        encoder_weights: EncoderWeights,
         max_queued: int,
     ) -> None:
         self._runs = runs
@@ -52,6 +51,7 @@ class Training:
         self._idempotency = idempotency
         self._jobs = jobs
         self._presets = presets
+        self._encoder_weights = encoder_weights
         self._max_queued = max_queued
 
     def submit(self, order: RunOrder) -> tuple[RunView, bool]:
@@ -64,7 +64,7 @@ class Training:
         made = made_before(self._idempotency, order.owner, order.idempotency_key, digest)
         if made is not None:
             return self._runs.get(made, owner=order.owner), True
-        with self._undone(order):
+        with undone(self._idempotency, order.owner, order.idempotency_key):
             return self._accept(order), False
 
     def cancel(self, run: RunView) -> RunView:
@@ -88,7 +88,10 @@ class Training:
 
     def _accept(self, order: RunOrder) -> RunView:
         """Row, then message: what cannot be announced is taken back, unless a worker has found it meanwhile."""
-        specified = specify(order.given, self._presets, partial(self._find_dataset, order))
+        specified = specify(
+            order.given, self._presets, partial(find_dataset, self._datasets, order.owner, order.sees)
+        )
+        self._encoder_weights.require(specified.recipe)
         self._require_room()
         new = NewRun(
             owner=order.owner,
@@ -103,7 +106,7 @@ class Training:
             self._jobs.send(TrainMessage(run.id, run.request_id))
         except QueueUnavailable:
             if self._runs.discard(run.id):
-                self._abandon(order, made=run.id)
+                abandon(self._idempotency, order.owner, order.idempotency_key, made=run.id)
                 raise
         return run
 
@@ -117,41 +120,3 @@ class Training:
             self._datasets.get(run.dataset_id)
         except NotFound:
             raise Conflict("The dataset of this run was deleted, so it cannot go on.") from None
-
-    def _find_dataset(self, order: RunOrder, wanted: str) -> DatasetView:
-        """By id, else by a name that only one of the owner's datasets has; raises InvalidFields."""
-        # PostgreSQL refuses a NUL in a text with an error of its own.
-        if wanted.isascii() and wanted.isalnum():
-            with suppress(NotFound):
-                return self._datasets.get(wanted, owner=order.sees)
-        named = [dataset for dataset in self._all_datasets(order.owner) if dataset.name == wanted]
-        if len(named) == 1:
-            return named[0]
-        many = f"{len(named)} of your datasets have this name: give the id"
-        raise InvalidFields(errors={"dataset": [many if named else "there is no such dataset"]})
-
-    def _all_datasets(self, owner: str) -> Iterator[DatasetView]:
-        cursor: str | None = None
-        while True:
-            page = self._datasets.list(owner, MAX_LIMIT, cursor)
-            yield from page.items
-            cursor = page.next
-            if cursor is None:
-                return
-
-    @contextmanager
-    def _undone(self, order: RunOrder) -> Iterator[None]:
-        """The key may be used again where accepting breaks off."""
-        try:
-            yield
-        except Exception:
-            self._abandon(order)
-            raise
-
-    def _abandon(self, order: RunOrder, made: str | None = None) -> None:
-        if order.idempotency_key is None:
-            return
-        try:
-            self._idempotency.abandon(order.owner, order.idempotency_key, made=made)
-        except SQLAlchemyError:
-            _log.exception("not_cleaned")

@@ -14,7 +14,7 @@ from shared.contract.names import REQUEST_ID_MESSAGE_HEADER, Queue, Task
 from trainer import logs
 from trainer.runtime import Runtime, WorkerRuntime
 from trainer.settings import WorkerSettings
-from trainer.tasks import segment, train, validate_dataset
+from trainer.tasks import evaluate, segment, train, validate_dataset
 
 # How long the event loop may stand still when the worker has enough: it must still hear SIGTERM.
 _BRAKE_S = 1.0
@@ -23,6 +23,7 @@ TASKS = {
     Task.SEGMENT: segment.segment,
     Task.VALIDATE_DATASET: validate_dataset.validate_dataset,
     Task.TRAIN: train.train,
+    Task.EVALUATE: evaluate.evaluate,
 }
 
 

@@ -5,6 +5,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 import cv2
@@ -16,11 +17,13 @@ from shared.contract.messages import SegmentMessage
 from shared.contract.names import DEFAULT_ALIAS, Queue
 from shared.storage.cards import InvalidCard
 from shared.storage.database import Database
+from shared.storage.evaluations import Evaluations
 from shared.storage.files import FileStore
 from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs
 from shared.storage.training_runs import TrainingRuns
 from shared.storage.workers import Workers
+from trainer.encoder_weights import LOOK_EVERY_S, EncoderWeights
 from trainer.inference.engine import resolve_device
 from trainer.inference.leases import Leases
 from trainer.inference.models import WarmModels
@@ -95,10 +98,19 @@ class WorkerRuntime:
             Periodic("reconciler", reconciler.run, RECONCILE_S, jitter=0.25),
             # Here too, not in training workers alone: they may all be gone, and a run wait to be cancelled.
             Periodic("runs", TrainingRuns(self._database).reap, RECONCILE_S, jitter=0.25),
+            Periodic(
+                "evaluations",
+                Evaluations(self._database, max_attempts=store.max_attempts).exhaust,
+                RECONCILE_S,
+                jitter=0.25,
+            ),
         ]
         if self._inference is not None:
             promotion = Promotion(self._registry, workers, self._inference.models, self._presence.beat)
             self._chores.append(Periodic("promotion", promotion.run, PROMOTE_S))
+        self._encoder_weights = EncoderWeights(settings.encoder_weights)
+        if self._training is not None:
+            self._chores.append(Periodic("encoder_weights", self._encoder_weights.look, LOOK_EVERY_S))
 
     def start(self) -> None:
         """Bring the schema up, warm the default model, begin the chores."""
@@ -152,7 +164,8 @@ class WorkerRuntime:
             _log.error("shipped_model_not_registered", error=str(error))
 
     def _describe(self) -> Capabilities:
-        return self._inference.describe() if self._inference else Capabilities()
+        said = self._inference.describe() if self._inference else Capabilities()
+        return replace(said, encoder_weights=self._encoder_weights.known)
 
 
 class Inference:

@@ -60,6 +60,11 @@ class WorkerSettings:
         """What training runs need while they go on."""
         return self.store.data_dir / "work" / "training-runs"
 
+    @property
+    def evaluations_dir(self) -> Path:
+        """What evaluations need while they go on."""
+        return self.store.data_dir / "work" / "evaluations"
+
 
 def _folder_or_none(reader: EnvReader, name: str) -> Path | None:
     if reader.raw(name) is None:

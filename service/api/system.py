@@ -43,6 +43,7 @@ def system() -> Response:
             "jobs": parts.segmentations.count_by_status(),
             "training_runs": parts.runs.count_by_status(),
             "datasets": parts.datasets.count_by_status(),
+            "evaluations": parts.evaluations.count_by_status(),
             "limits": limits,
         }
     )
@@ -59,6 +60,7 @@ def metrics() -> Response:
         "segmentation_jobs": parts.segmentations.count_by_status(),
         "training_runs": parts.runs.count_by_status(),
         "datasets": parts.datasets.count_by_status(),
+        "evaluations": parts.evaluations.count_by_status(),
     }
     text = parts.metrics.exposition(_queues(), rows, workers)
     return Response(text, content_type=CONTENT_TYPE)

@@ -2,9 +2,10 @@
 
 import re
 
-from flask import Response, request
+from flask import Response, render_template, request
 from flask_smorest import Blueprint
 
+from service.api.html_reports import HTML, html_report
 from service.api.training_runs import find_run
 from service.container import services
 from service.openapi import answer, operation, picture
@@ -111,6 +112,22 @@ def run_samples(run_id: str) -> Response:
     404 before its first validation is done.
     """
     return _picture(run_id, "samples")
+
+
+@blueprint.get("/v1/training-runs/<run_id>/report.html")
+@operation(
+    {200: answer({"type": "string"}, "One HTML file that needs nothing else.", content=HTML)},
+    problems=(401, 403, 404),
+)
+def run_report(run_id: str) -> Response:
+    """The report of a training run as a page
+
+    What was asked for, how it went, and how good the model is, in one file that can be kept. At any time: while the
+    run goes on it shows what there is.
+    """
+    run = find_run(run_id)
+    values = services().run_reports.values(run, root=request.script_root)
+    return html_report(render_template("run_report.html", **values), f"training-run-{run.id}")
 
 
 def _after() -> int:

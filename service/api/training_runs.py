@@ -31,6 +31,7 @@ _LINKED = (
     "run_log",
     "run_curves",
     "run_samples",
+    "run_report",
 )
 
 

@@ -51,8 +51,8 @@ MODEL_FORM: dict[str, Any] = {
                     "file": {
                         "type": "string",
                         "format": "binary",
-                        "description": "A zip file with card.json and weights.safetensors; README.md, curves.png "
-                        "and history.json as well, if you like, and nothing else.",
+                        "description": "A zip file with card.json and weights.safetensors; README.md, curves.png, "
+                        "history.json and learned.json as well, if you like, and nothing else.",
                     }
                 },
             }
@@ -116,4 +116,5 @@ class System(ma.Schema):
     jobs = ma.fields.Dict(required=True, metadata={"description": "Segmentations kept, by status."})
     training_runs = ma.fields.Dict(required=True, metadata={"description": "By status."})
     datasets = ma.fields.Dict(required=True, metadata={"description": "By status."})
+    evaluations = ma.fields.Dict(required=True, metadata={"description": "By status."})
     limits = ma.fields.Dict(required=True)

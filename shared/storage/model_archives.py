@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.contract.errors import InvalidFields
+from shared.contract.errors import InvalidFields, ModelUnusable
+from shared.storage.learned import LEARNED, MAX_BYTES, parse_learned
 
 CARD, WEIGHTS, README = "card.json", "weights.safetensors", "README.md"
 CURVES, HISTORY = "curves.png", "history.json"
 MIB = 1024 * 1024
 # What an archive may hold, and how much of each beside the weights, whose limit the caller gives.
-SMALL = {CARD: MIB, README: MIB, CURVES: 8 * MIB, HISTORY: 8 * MIB}
-NAMES = (CARD, WEIGHTS, README, CURVES, HISTORY)
+SMALL = {CARD: MIB, README: MIB, CURVES: 8 * MIB, HISTORY: 8 * MIB, LEARNED: MAX_BYTES}
+NAMES = (CARD, WEIGHTS, README, CURVES, HISTORY, LEARNED)
 NEEDED = (CARD, WEIGHTS)
+# What a worker looks at where a model has it.
+BESIDE = (CURVES, HISTORY, LEARNED)
 _PIECE = 256 * 1024
 _TIME = (1980, 1, 1, 0, 0, 0)  # the same model is the same archive, byte for byte
 _END, _END_BYTES = b"PK\x05\x06", 22
@@ -178,12 +181,22 @@ def _odd(path: Path) -> str | None:
     data = path.read_bytes()
     if path.name == CURVES:
         return None if data.startswith(_PNG) else "Is not a PNG."
+    if path.name == LEARNED:
+        return _odd_learned(data)
     try:
         text = data.decode("utf-8")
         if path.name == HISTORY:
             json.loads(text)
     except (ValueError, RecursionError):
         return "Is not JSON." if path.name == HISTORY else "Is not UTF-8."
+    return None
+
+
+def _odd_learned(data: bytes) -> str | None:
+    try:
+        parse_learned(data)
+    except ModelUnusable as error:
+        return error.detail
     return None
 
 

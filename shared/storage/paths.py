@@ -49,3 +49,13 @@ def checkpoint_path(run_id: str, fence: int, step: int) -> str:
 def model_folder(model_id: str, fence: int | None = None) -> str:
     """All files of an imported model, or of one that was trained (with the fence of the claim)."""
     return f"models/{model_id}" if fence is None else f"models/{model_id}.{fence}"
+
+
+def evaluation_folder(evaluation_id: str) -> str:
+    """All files of an evaluation."""
+    return f"evaluations/{evaluation_id}"
+
+
+def evaluation_report_path(evaluation_id: str, fence: int) -> str:
+    """An evaluation's report, HTML; with the fence, a worker that was given up overwrites nobody's."""
+    return f"evaluations/{evaluation_id}/{fence}/report.html"

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from shared.contract.names import DatasetStatus, RunStatus, SegmentationStatus
+from shared.contract.names import DatasetStatus, EvaluationStatus, RunStatus, SegmentationStatus
 
 # Constraints need names of their own so that a migration can drop them again.
 NAMING = {
@@ -230,6 +230,45 @@ class TrainingEvent(Base):
     data: Mapped[dict[str, Any]]
 
 
+class Evaluation(Base):
+    """A model's figures on a dataset, beside another model's where `against_id` names one.
+
+    Models and dataset may be deleted before it is done, or later. `gone_at`: deleted, its files are to be removed.
+    """
+
+    __tablename__ = "evaluations"
+    __table_args__ = (
+        _one_of(EvaluationStatus),
+        Index(None, "owner", "created_at", "id"),
+        Index(None, "model_id", "created_at", "id"),
+        Index(None, "created_at", "id"),
+        Index(None, "status", "lease_until"),
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    model_id: Mapped[str] = mapped_column(String(64))
+    against_id: Mapped[str | None] = mapped_column(String(64))
+    dataset_id: Mapped[str] = mapped_column(String(64))
+    split: Mapped[str] = mapped_column(String(16))
+    test_time_augmentation: Mapped[bool | None]  # null: as in the model's card
+    status: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[float]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    gone_at: Mapped[datetime | None]
+    files_removed_at: Mapped[datetime | None]
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    request_id: Mapped[str] = mapped_column(String(200))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    attempts: Mapped[int]
+    fence: Mapped[int]
+    lease_owner: Mapped[str | None] = mapped_column(String(200))
+    lease_until: Mapped[datetime | None]
+
+
 class Model(Base):
     """A model by its card; `location` says where its folder is (see shared.storage.models)."""
 
@@ -273,7 +312,10 @@ class IdempotencyKey(Base):
 
 
 class Worker(Base):
-    """A worker process and when it last showed life."""
+    """A worker process and when it last showed life.
+
+    `encoder_weights`: what a training worker can begin encoders with; null where it does not say.
+    """
 
     __tablename__ = "workers"
     __table_args__ = (Index(None, "queue", "seen_at"),)
@@ -283,6 +325,7 @@ class Worker(Base):
     device: Mapped[str] = mapped_column(String(200))
     engine: Mapped[str] = mapped_column(String(64))
     models: Mapped[list[str]]
+    encoder_weights: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     version: Mapped[str] = mapped_column(String(64))
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]

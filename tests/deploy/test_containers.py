@@ -187,6 +187,7 @@ def test_hadolint_finds_nothing(name: str) -> None:
         ("Dockerfile.api", "service.wsgi", ("torch", "torchvision", "openvino", "timm", "supervisor")),
         ("Dockerfile.gpu", "trainer.celery_app", NO_API),
         ("Dockerfile.gpu", "trainer.training.child", NO_API),
+        ("Dockerfile.gpu", "trainer.evaluation.child, trainer.evaluation.evaluate", NO_API),
     ],
 )
 def test_what_an_image_copies_is_enough_to_import_what_it_runs(

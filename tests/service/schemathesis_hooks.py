@@ -1,4 +1,4 @@
-"""Loaded by schemathesis: half of what it makes up becomes a real slice or a run that can be done, with their links."""
+"""Loaded by schemathesis: half of what it makes up becomes a real slice, or a run or an evaluation that can be done."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from tests.fakes import images, zips
 from tests.fakes.datasets import picture_files
 
 STUDY = "study"
+EVALUATIONS = "/v1/models/{model_id}/evaluations"
 SLICE = images.png(images.picture())
 ARCHIVE = zips.archive(picture_files(2, 2))
 
@@ -26,6 +27,14 @@ def map_body(context: Any, body: Any) -> Any:
     ):
         return {**body, "file": ARCHIVE}
     dataset = body.get("dataset")
-    if context.operation.path == "/v1/training-runs" and isinstance(dataset, str) and len(dataset) % 2 == 0:
+    if not isinstance(dataset, str) or len(dataset) % 2:
+        return body
+    if context.operation.path == "/v1/training-runs":
         return {"name": "made up", "dataset": STUDY}
-    return body
+    return {"dataset": STUDY} if context.operation.path == EVALUATIONS else body
+
+
+@schemathesis.hook
+def map_path_parameters(context: Any, path_parameters: Any) -> Any:
+    """Evaluations of a model that is there."""
+    return {"model_id": "default"} if context.operation.path == EVALUATIONS else path_parameters

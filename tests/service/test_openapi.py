@@ -11,10 +11,13 @@ import marshmallow as ma
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from service.evaluating import FIELDS
+from service.schemas.evaluations import Evaluation
 from service.schemas.segmentations import Segmentation
 from service.schemas.training import TrainingRun
 from shared import catalog
 from shared.recipe import Recipe
+from tests.fakes.cards import card
 from tests.fakes.studies import ready_dataset
 from tests.service.conftest import SLICE, Api
 from tests.service.schemathesis_hooks import STUDY
@@ -79,6 +82,17 @@ def test_the_body_of_a_run_is_described_field_by_field(api: Api) -> None:
     ready_dataset(api.parts.datasets, body["example"]["dataset"])
     made = api.client.post("/v1/training-runs", json=body["example"])
     assert made.status_code == 202 and TrainingRun(unknown=ma.RAISE).load(made.json)
+
+
+def test_the_body_of_an_evaluation_is_described_and_its_example_works(api: Api) -> None:
+    document = api.client.get("/openapi.json").json
+    described = document["paths"]["/v1/models/{model_id}/evaluations"]["post"]
+    body = described["requestBody"]["content"]["application/json"]
+    assert body["schema"]["properties"].keys() == {*FIELDS} and body["schema"]["required"] == ["dataset"]
+    ready_dataset(api.parts.datasets, body["example"]["dataset"])
+    api.parts.models.register(card("another"), "models/another")
+    made = api.client.post("/v1/models/another/evaluations", json=body["example"])
+    assert made.status_code == 202 and Evaluation(unknown=ma.RAISE).load(made.json)
 
 
 def test_the_form_is_described_field_by_field(api: Api) -> None:

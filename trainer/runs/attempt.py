@@ -4,11 +4,9 @@ Every write to the database is fenced by the claim, and so are the names of chec
 given up for dead changes nothing. (The log and the pictures are for people, and may be a moment old.)
 """
 
-import errno
 import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,28 +20,21 @@ from shared.storage.files import FileStore
 from shared.storage.paths import checkpoint_path, model_folder, run_folder
 from shared.storage.training_runs import RunClaim, TrainingRuns
 from trainer.logs import brief
+from trainer.runs.failures import NO_SPACE, failure_of
 from trainer.runs.lease import Lease
 from trainer.runs.memory import out_of_memory_kills
-from trainer.runs.process import GRACE_S, TrainingProcess
+from trainer.runs.process import GRACE_S, ChildProcess
+from trainer.runs.waiting import TICK_S, NotWanted, meanwhile, patiently
 from trainer.runs.workspace import Workspace
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
-TICK_S = 0.2
 LOOK_EVERY_S = 3.0
 STOP_GRACE_S = 4.0  # enough to save a checkpoint before the worker itself is killed
-PATIENCE_S = (
-    600.0  # how long the database may be away before a run is given up (its lease has run out long before)
-)
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Lost(Exception):
     """The run is not ours any more."""
-
-
-class NotWanted(Exception):
-    """Work was broken off: the run was cancelled, or the worker stops."""
 
 
 class Attempt:
@@ -68,18 +59,14 @@ class Attempt:
 
     def meanwhile(self, work: Callable[[Callable[[int, int], None]], T]) -> T | None:
         """The result of slow work, which calls what it is given now and then; None once nobody wants it any more."""
-        pool = ThreadPoolExecutor(1, thread_name_prefix="dataset")
-        future: Future[T] = pool.submit(work, self._check)
-        pool.shutdown(wait=False)  # it may wait for a lock: left to itself where it is not wanted any more
-        while not wait([future], TICK_S).done and self._wanted():
-            pass
-        if self._lease.lost:
-            raise Lost
-        with suppress(NotWanted):
-            return future.result() if self._wanted() else None
-        return None
+        try:
+            return meanwhile(work, self._wanted)
+        except NotWanted:
+            if self._lease.lost:
+                raise Lost from None
+            return None
 
-    def follow(self, process: TrainingProcess) -> str:
+    def follow(self, process: ChildProcess) -> str:
         """Listen to the process until it has ended."""
         _log.info("process_started", run_id=self._claim.id, pid=process.pid)
         try:
@@ -121,7 +108,7 @@ class Attempt:
     def _ended(self, write: Callable[[], bool], how: str) -> str:
         """`lost` where the run was another's by then: whose files are left alone."""
         cancelling = self._lease.cancelling
-        if not self._patiently(write):
+        if not patiently(write):
             return "lost"
         return "cancelled" if cancelling else how
 
@@ -160,7 +147,7 @@ class Attempt:
             case "finished":
                 self._model = Path(event["folder"])
             case "failed":
-                self._failure = _failure(event["code"], event["message"])
+                self._failure = failure_of(event["code"], event["message"], TrainingFailed)
 
     def _epoch(self, entry: dict[str, Any]) -> None:
         self._owned(lambda: self._runs.epoch(self._claim, entry))
@@ -177,7 +164,7 @@ class Attempt:
             # The store may be away for a while: the run is worth more than this checkpoint, and the next one will do.
             _log.warning("checkpoint_not_kept", run_id=self._claim.id, error=brief(error))
             return
-        ours, old = self._patiently(lambda: self._runs.checkpoint(self._claim, kept))
+        ours, old = patiently(lambda: self._runs.checkpoint(self._claim, kept))
         if not ours:
             self._files.delete_tree(path)
             raise Lost
@@ -191,7 +178,7 @@ class Attempt:
         location = model_folder(card.id, self._claim.fence)
         for file in sorted(folder.iterdir()):
             self._files.put(f"{location}/{file.name}", file)
-        done = self._patiently(lambda: self._runs.succeed(self._claim, card, location))
+        done = patiently(lambda: self._runs.succeed(self._claim, card, location))
         # The database may have done it, and lost the connection before it could say so: the second try was stale then.
         if not done and self._runs.get(self._claim.id).model_id != card.id:
             self._files.delete_tree(location)
@@ -204,10 +191,6 @@ class Attempt:
 
     def _wanted(self) -> bool:
         return not (self._lease.lost or self._lease.cancelling or self._stopping())
-
-    def _check(self, done: int, of: int) -> None:
-        if not self._wanted():
-            raise NotWanted
 
     def _look_for_dataset(self) -> None:
         """Raises DatasetGone once it was deleted: nobody may learn from it any more."""
@@ -226,19 +209,8 @@ class Attempt:
             self._space.send_log(now=now)
 
     def _owned(self, write: Callable[[], bool]) -> None:
-        if not self._patiently(write):
+        if not patiently(write):
             raise Lost
-
-    def _patiently(self, write: Callable[[], T]) -> T:
-        """Try again while the database is away; the process goes on meanwhile, until its pipe is full."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                return write()
-            except SQLAlchemyError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.5)
 
 
 @contextmanager
@@ -248,13 +220,3 @@ def _unimportant(event: str, claim: RunClaim) -> Iterator[None]:
         yield
     except OSError as error:
         _log.warning(event, run_id=claim.id, error=brief(error))
-
-
-def _failure(code: str, message: str) -> JobFailed:
-    """The error that the process named."""
-    kinds = {kind.code: kind for kind in _all_kinds(JobFailed)}
-    return kinds.get(code, TrainingFailed)(message)
-
-
-def _all_kinds(kind: type[JobFailed]) -> list[type[JobFailed]]:
-    return [kind, *(k for child in kind.__subclasses__() for k in _all_kinds(child))]

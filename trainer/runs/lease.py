@@ -1,26 +1,47 @@
-"""Keeps a claim ours while its process works, and hears that the run is to be cancelled."""
+"""Keeps a claim ours while its process works, and hears that the work is to be cancelled."""
 
 import threading
+from enum import StrEnum
+from functools import partial
+from typing import Protocol, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contract.names import RunStatus
-from shared.storage.training_runs import RunClaim, TrainingRuns
 from trainer.logs import brief
 
 _log = structlog.get_logger(__name__)
 RENEW_S = 0.7
 
 
-class Lease:
-    """A thread that renews; `status` is the run's as of the last renewal, None once it is not ours any more."""
+class Claimed(Protocol):
+    """A row that is ours."""
 
-    def __init__(self, runs: TrainingRuns, claim: RunClaim, lease_s: float, every_s: float = RENEW_S) -> None:
-        self._runs, self._claim, self._lease_s, self._every_s = runs, claim, lease_s, every_s
-        self.status: RunStatus | None = RunStatus.RUNNING
+    @property
+    def id(self) -> str: ...
+
+
+C = TypeVar("C", bound=Claimed)
+C_contra = TypeVar("C_contra", bound=Claimed, contravariant=True)
+
+
+class Renewing(Protocol[C_contra]):
+    """The table that the claim is of."""
+
+    def renew(self, claim: C_contra, lease_s: float) -> StrEnum | None:
+        """Prolong the lease; the row's status, None if it is not ours any more."""
+        ...
+
+
+class Lease:
+    """A thread that renews; `status` is the row's as of the last renewal, None once it is not ours any more."""
+
+    def __init__(self, rows: Renewing[C], claim: C, lease_s: float, every_s: float = RENEW_S) -> None:
+        self._renew, self._id, self._every_s = partial(rows.renew, claim, lease_s), claim.id, every_s
+        self.status: StrEnum | None = RunStatus.RUNNING
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="training-lease", daemon=True)
+        self._thread = threading.Thread(target=self._loop, name="lease", daemon=True)
 
     def __enter__(self) -> "Lease":
         self._thread.start()
@@ -32,18 +53,18 @@ class Lease:
 
     @property
     def cancelling(self) -> bool:
-        """Whether somebody wants the run to end."""
+        """Whether somebody wants the work to end."""
         return self.status is RunStatus.CANCELLING
 
     @property
     def lost(self) -> bool:
-        """Whether the run is another's by now, or has ended."""
+        """Whether it is another's by now, has ended or is gone."""
         return self.status is None
 
     def _loop(self) -> None:
         while not self._stop.wait(self._every_s) and not self.lost:
             try:
-                self.status = self._runs.renew(self._claim, self._lease_s)
+                self.status = self._renew()
             except SQLAlchemyError as error:
                 # Nobody else can claim it while the database is away; if somebody does later, renewing will say so.
-                _log.warning("lease_not_renewed", run_id=self._claim.id, error=brief(error))
+                _log.warning("lease_not_renewed", claim=self._id, error=brief(error))

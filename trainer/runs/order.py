@@ -1,4 +1,4 @@
-"""What a training process is told to do: the first line that it reads."""
+"""What a child process is told to do: the first line that it reads."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,8 +7,22 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """Plain values and paths of this host. `threads` 0: as many as there are cores."""
+class OneLine:
+    """Plain values as JSON, one line."""
+
+    def to_line(self) -> str:
+        """With its end."""
+        return json.dumps(asdict(self)) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> Self:
+        """Of `to_line`."""
+        return cls(**json.loads(line))
+
+
+@dataclass(frozen=True, slots=True)
+class Order(OneLine):
+    """A training run: plain values and paths of this host. `threads` 0: as many as there are cores."""
 
     specification: dict[str, Any]  # of a shared.recipe.Recipe
     model_id: str
@@ -22,15 +36,6 @@ class Order:
     threads: int
     nice: int
     checkpoint_s: float
-
-    def to_line(self) -> str:
-        """JSON, one line."""
-        return json.dumps(asdict(self)) + "\n"
-
-    @classmethod
-    def from_line(cls, line: str) -> Self:
-        """Of `to_line`."""
-        return cls(**json.loads(line))
 
 
 def path_or_none(text: str | None) -> Path | None:

@@ -1,4 +1,4 @@
-"""A training process as the worker holds it: started, listened to, asked to end, killed; never left behind."""
+"""A child process as the worker holds it: started, listened to, asked to end, killed; never left behind."""
 
 import json
 import os
@@ -11,12 +11,11 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from trainer.runs.order import Order
-
-COMMAND = (sys.executable, "-m", "trainer.training.child")
-# From the flag to SIGTERM, and from there to SIGKILL: a cancelled run is gone within a few seconds.
+TRAINING = (sys.executable, "-m", "trainer.training.child")
+EVALUATION = (sys.executable, "-m", "trainer.evaluation.child")
+# From the flag to SIGTERM, and from there to SIGKILL: what was cancelled is gone within a few seconds.
 GRACE_S = 1.0
 # Threads that wait for each other sleep instead of spinning: measured in decision 9, on cores that two runs share.
 SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -25,10 +24,21 @@ MOST_WAITING = 32
 _END = {"event": "end"}
 
 
-class TrainingProcess:
-    """A child in a process group of its own, with its feeding processes; it dies when its standard input ends."""
+class Line(Protocol):
+    """What a child is told to do: the first line that it reads."""
 
-    def __init__(self, order: Order, log: Path, command: Sequence[str] = COMMAND) -> None:
+    def to_line(self) -> str:
+        """With its end."""
+        ...
+
+
+class ChildProcess:
+    """A child in a process group of its own, with its feeding processes; it dies when its standard input ends.
+
+    Standard error goes to the end of `log`.
+    """
+
+    def __init__(self, command: Sequence[str], order: Line, log: Path) -> None:
         with log.open("ab") as stderr:
             self._popen = subprocess.Popen(
                 command,
@@ -47,7 +57,7 @@ class TrainingProcess:
         self._unheard = threading.Event()
         self._told_at: float | None = None
         self._say(order.to_line())
-        self._reader = threading.Thread(target=self._read, name="training-events", daemon=True)
+        self._reader = threading.Thread(target=self._read, name="child-events", daemon=True)
         self._reader.start()
 
     def next(self, timeout_s: float) -> dict[str, Any] | None:

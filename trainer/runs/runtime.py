@@ -1,13 +1,17 @@
-"""The training side of a worker process: looks through datasets, and does runs one after the other."""
+"""The training side of a worker process: looks through datasets, does runs one by one, and evaluations beside them."""
 
 from shared.storage.database import Database
 from shared.storage.datasets import Datasets
+from shared.storage.evaluations import EvaluationClaim, Evaluations
 from shared.storage.files import FileStore
-from shared.storage.training_runs import TrainingRuns
+from shared.storage.models import Models
+from shared.storage.training_runs import RunClaim, TrainingRuns
+from trainer.evaluation.worker import EvaluationSettings, Evaluator
+from trainer.inference.opening import ModelFolders
 from trainer.intake.intake import Intake
 from trainer.intake.local import LocalDatasets
 from trainer.runs.supervisor import RunSettings, Supervisor
-from trainer.runs.worker import TrainingWorker
+from trainer.runs.worker import ClaimWorker
 from trainer.settings import WorkerSettings
 
 
@@ -29,27 +33,53 @@ class Training:
             encoder_weights=settings.encoder_weights,
             lease_s=store.lease_s,
         )
+        evaluations = Evaluations(database, max_attempts=store.max_attempts)
+        evaluation_settings = EvaluationSettings(
+            work_dir=settings.evaluations_dir,
+            device=settings.device,
+            threads=settings.training_threads,
+            nice=settings.training_nice,
+            lease_s=store.lease_s,
+        )
         self._drain_s = settings.drain_s
         self._intake = Intake(datasets, folders, worker_id, store.lease_s)
-        self._worker = TrainingWorker(
+        self._worker: ClaimWorker[RunClaim] = ClaimWorker(
+            "training",
             runs,
             Supervisor(runs, datasets, folders, files, run_settings, lambda: self._worker.stopping),
             worker_id,
             store.lease_s,
+        )
+        evaluator = Evaluator(
+            evaluations,
+            datasets,
+            Models(database),
+            folders,
+            ModelFolders(files, store.models_dir, settings.cache_dir),
+            files,
+            evaluation_settings,
+            lambda: self._evaluations.stopping,
+        )
+        self._evaluations: ClaimWorker[EvaluationClaim] = ClaimWorker(
+            "evaluations", evaluations, evaluator, worker_id, store.lease_s
         )
 
     def start(self) -> None:
         """Look for work."""
         self._intake.start()
         self._worker.start()
+        self._evaluations.start()
 
     def wake(self) -> None:
         """Look for work now."""
         self._intake.wake()
         self._worker.wake()
+        self._evaluations.wake()
 
     def stop(self) -> None:
         """What is under way is left to another worker."""
         self._worker.leave()
+        self._evaluations.leave()
         self._intake.stop(self._drain_s)
         self._worker.stop(self._drain_s)
+        self._evaluations.stop(self._drain_s)

@@ -19,13 +19,15 @@ from shared.storage.datasets import Datasets
 from shared.storage.files import FileStore
 from shared.storage.training_runs import RunClaim, TrainingRuns
 from trainer.logs import brief
-from trainer.runs.attempt import NO_SPACE, Attempt, Lost
+from trainer.runs.attempt import Attempt, Lost
+from trainer.runs.failures import NO_SPACE
 from trainer.runs.lease import Lease
 from trainer.runs.order import Order
-from trainer.runs.process import TrainingProcess
+from trainer.runs.process import TRAINING, ChildProcess
 from trainer.runs.workspace import Workspace
 
 _log = structlog.get_logger(__name__)
+START = partial(ChildProcess, TRAINING)
 _SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -61,7 +63,7 @@ class Supervisor:
         files: FileStore,
         settings: RunSettings,
         stopping: Callable[[], bool],
-        start: Callable[[Order, Path], TrainingProcess] = TrainingProcess,
+        start: Callable[[Order, Path], ChildProcess] = START,
     ) -> None:
         self._runs, self._datasets, self._folders, self._files = runs, datasets, folders, files
         self._settings, self._stopping, self._start = settings, stopping, start

@@ -121,7 +121,7 @@ def test_an_imported_model_is_used_by_its_id(api: Api) -> None:
         ({"colour": "red"}, {"colour"}),
         ({"id": "aliases"}, {"id"}),
         ({"id": "../../etc"}, {"id"}),
-        ({"classes": 4}, {"classes"}),
+        ({"classes": 9}, {"classes"}),
         ({"in_channels": 4}, {"in_channels"}),
         ({"labels": [{"value": 2, "name": "x"}]}, {"labels"}),
         ({"preprocessing": {"sharpen": 1}}, {"preprocessing.sharpen"}),
@@ -133,7 +133,10 @@ def test_an_imported_model_is_used_by_its_id(api: Api) -> None:
         ({"unlike": {"limits": ["a", None]}}, {"unlike.limits"}),
         ({"description": "\ud800"}, {"card"}),
         ({"metrics": {"dice": "\u0000"}}, {"card"}),
-        ({"encoder": "x", "classes": 2}, {"encoder", "classes"}),
+        ({"encoder": "x", "classes": 9}, {"encoder", "classes"}),
+        ({"classes": 2}, {"labels"}),
+        ({"channels": ["a", "a", "b"]}, {"channels"}),
+        ({"in_channels": 9, "preprocessing": {"channels": 9, "image_size": 64}}, {"in_channels", "preprocessing"}),
     ],
 )
 def test_a_card_that_cannot_be_served_is_named_by_place(

@@ -12,6 +12,7 @@ import pytest
 from shared.contract.names import Queue
 from shared.imaging import rle
 from tests.fakes import images
+from tests.fakes.cards import card
 from tests.service.conftest import SLICE, Api
 
 HEIGHT, WIDTH = 40, 56
@@ -152,6 +153,15 @@ def test_all_problems_are_named_at_once(api: Api) -> None:
 def test_an_unknown_model_alone_has_its_own_code(api: Api) -> None:
     answer = api.post(model="unknown")
     assert (answer.status_code, answer.json["code"]) == (422, "unknown_model")
+
+
+def test_a_model_of_more_channels_than_a_picture_has_is_refused(api: Api) -> None:
+    made = card("four", in_channels=4, channels=["t1", "t1ce", "t2", "flair"])
+    api.parts.models.register(made, "models/four.1")
+    answer = api.post(model="four")
+    assert (answer.status_code, answer.json["code"]) == (422, "invalid_fields")
+    assert "4 channels (t1, t1ce, t2, flair)" in answer.json["errors"]["model"][0]
+    assert api.client.get("/v1/segmentations").json["items"] == []
 
 
 def test_a_model_can_be_named_by_id(api: Api) -> None:

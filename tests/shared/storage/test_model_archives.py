@@ -13,7 +13,14 @@ from shared.storage.model_archives import InvalidModel, Member, members_of, pack
 
 PNG = b"\x89PNG\r\n\x1a\n..."
 FILES = {"card.json": b"{}", "weights.safetensors": bytes(range(256)) * 2000}
-ALL = {**FILES, "README.md": "# Tumörs".encode(), "curves.png": PNG, "history.json": b"[1]"}
+LEARNED = b'{"digest": "blake2b-8", "pictures": "AAAAAAAAAAE="}'
+ALL = {
+    **FILES,
+    "README.md": "# Tumörs".encode(),
+    "curves.png": PNG,
+    "history.json": b"[1]",
+    "learned.json": LEARNED,
+}
 LIMIT = 1_000_000
 
 
@@ -96,12 +103,14 @@ def test_all_that_is_wrong_with_the_files_is_said_at_once(tmp_path):
         "README.md": b"\xff",
         "curves.png": b"GIF89a",
         "history.json": b"{",
+        "learned.json": b"[]",
         "card.json": bytes(2 << 20),
     }
     assert problems(zipped(odd), tmp_path) == {
         "README.md": ["Is not UTF-8."],
         "curves.png": ["Is not a PNG."],
         "history.json": ["Is not JSON."],
+        "learned.json": ["learned.json is not of a kind that is known here."],
         "card.json": ["Has more than 1048576 bytes."],
     }
 

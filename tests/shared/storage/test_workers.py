@@ -48,3 +48,9 @@ def test_a_worker_that_stops_in_order_is_forgotten_and_long_dead_ones_with_it(wo
     workers.beat("b", "inference", "cpu", "torch", [], "1.0")
     workers.forget("a")
     assert [w.id for w in workers.seen(within_s=10 * 86400)] == ["b"]
+
+
+def test_what_a_worker_can_begin_encoders_with_is_kept_as_it_last_said(workers):
+    for said in (None, [], ["resnet18"], ["*"], None):
+        workers.beat("t", "training", "cpu", "none", [], "1.0", encoder_weights=said)
+        assert [w.encoder_weights for w in workers.seen("training")] == [said]

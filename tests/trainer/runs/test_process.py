@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.launch import until
 from tests.fakes.trainee import COMMAND, order
-from trainer.runs.process import TrainingProcess
+from trainer.runs.process import ChildProcess
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def start(tmp_path):
     started = []
 
     def begin(*script):
-        process = TrainingProcess(order(tmp_path, *script), tmp_path / "log.txt", COMMAND)
+        process = ChildProcess(COMMAND, order(tmp_path, *script), tmp_path / "log.txt")
         started.append(process)
         return process
 

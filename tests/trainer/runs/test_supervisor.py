@@ -20,7 +20,7 @@ from tests.fakes.cards import card
 from tests.fakes.trainee import COMMAND
 from trainer.runs.lease import Lease
 from trainer.runs.order import Order
-from trainer.runs.process import TrainingProcess
+from trainer.runs.process import ChildProcess
 from trainer.runs.supervisor import RunSettings, Supervisor
 
 ENTRY = {"epoch": 1, "train_loss": 0.5, "learning_rate": 0.1, "seconds": 1.0}
@@ -59,8 +59,8 @@ class Bench:
 
     def start(self, order, log):
         self.orders.append(order)
-        return TrainingProcess(
-            Order(**{**_fields(order), "specification": {"script": self.script}}), log, COMMAND
+        return ChildProcess(
+            COMMAND, Order(**{**_fields(order), "specification": {"script": self.script}}), log
         )
 
     def do(self, *script):

@@ -1,0 +1,24 @@
+"""What an evaluation's process is told to do."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.runs.order import OneLine
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationOrder(OneLine):
+    """Plain values and paths of this host; `model` and `against` are folders. `threads` 0: one a core."""
+
+    model: str
+    against: str | None
+    data: str
+    format: str
+    options: dict[str, Any]  # of the dataset's reader
+    dataset_name: str
+    split: str
+    flips_on: bool | None
+    out: str
+    device: str
+    threads: int
+    nice: int
