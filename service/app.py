@@ -35,7 +35,6 @@ from service.metrics import Metrics
 from service.presets import read_presets
 from service.previews import Previews
 from service.renderings import Renderings
-from service.reported import read_reported
 from service.run_report import RunReports
 from service.segmenting import Segmenter
 from service.settings import ServiceSettings
@@ -43,6 +42,7 @@ from service.streaming import Streams
 from service.training import Training
 from service.uploads import Uploads, uploads_folder
 from shared.imaging.picture import DecodeLimits
+from shared.reported import read_reported
 from shared.storage.database import Database
 from shared.storage.datasets import Datasets
 from shared.storage.evaluations import Evaluations

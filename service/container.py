@@ -13,13 +13,13 @@ from service.metrics import Metrics
 from service.presets import Presets
 from service.previews import Previews
 from service.renderings import Renderings
-from service.reported import Reported
 from service.run_report import RunReports
 from service.segmenting import Segmenter
 from service.settings import ServiceSettings
 from service.streaming import Streams
 from service.training import Training
 from service.uploads import Uploads
+from shared.reported import Reported
 from shared.storage.database import Database
 from shared.storage.datasets import Datasets
 from shared.storage.evaluations import Evaluations

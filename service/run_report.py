@@ -7,9 +7,9 @@ from typing import Any
 
 from service.presenting import timestamp, training_run
 from service.presets import Presets
-from service.reported import Reported
 from shared.contract.cautions import RESEARCH_ONLY, SLICE_SPLIT_WARNING, SYNTHETIC_TRUTH_WARNING, synthetic
 from shared.contract.errors import InvalidFields, NotFound
+from shared.reported import Reported
 from shared.storage.cards import ModelCard
 from shared.storage.datasets import Datasets, DatasetView
 from shared.storage.files import FileStore

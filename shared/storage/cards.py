@@ -78,7 +78,9 @@ class ModelCard:
     intended_use: str
     not_for: str
     weights: Weights
-    channels: list[str] = field(default_factory=list)  # names of what the network is given, where they have names
+    channels: list[str] = field(
+        default_factory=list
+    )  # names of what the network is given, where they have names
 
     @classmethod
     def from_dict(cls, data: object) -> Self:

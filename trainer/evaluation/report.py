@@ -13,10 +13,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from shared.reported import Report, read_reported
 from shared.storage.model_archives import CURVES, HISTORY
 from trainer.evaluation import charts, texts
 from trainer.evaluation.drawing import Chart
-from trainer.evaluation.earlier import Reported, reported
 from trainer.evaluation.gallery import LEGEND, Shown
 from trainer.evaluation.result import synthetic
 from trainer.evaluation.words import signed
@@ -24,6 +24,7 @@ from trainer.inference.source import ModelFolder
 from trainer.settings import VERSION
 
 TEMPLATES = Path(__file__).parent / "templates"
+RECIPES = Path(__file__).parents[2] / "recipes"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SHOWN = ("epoch", "train_loss", "validation_loss", "validation_dice")
 _ABSURD = 1e9  # nor are there ticks for such an axis
@@ -35,7 +36,7 @@ def render(
     shown: Sequence[Shown],
     model: Path,
     *,
-    projects: Sequence[Reported] | None = None,
+    projects: Sequence[Report] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> str:
     """The page; `model` is the model's folder, for its card and the curves of its training.
@@ -67,7 +68,7 @@ def render(
         shown=shown,
         legend=LEGEND,
         training=training(model),
-        reported=reported() if projects is None else projects,
+        reported=read_reported(RECIPES).all() if projects is None else projects,
         versions=_versions(),
         made=now(),
     )

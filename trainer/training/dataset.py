@@ -54,6 +54,10 @@ class View:
         pixels_HWC, labels_HW = self.dataset.read_labels(item)
         return self._chosen(pixels_HWC), labels_HW
 
+    def whole_picture(self, item: SliceFile, pixels_HWC: np.ndarray) -> np.ndarray:
+        """Image with all channels of the dataset, of which `pixels_HWC` was read."""
+        return self.dataset.read(item)[0] if self._channels else pixels_HWC
+
     def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
         """As the dataset's."""
         return self.dataset.spacing_mm(item)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from shared.imaging.render import border, png
 from trainer.training.validate import Sample
@@ -38,7 +39,8 @@ def curves(path: Path, history: Sequence[dict[str, Any]]) -> Path:
     scores.set_ylim(0, 1)
     losses.grid(alpha=0.3)
     handles = [*losses.get_lines(), *scores.get_lines()]
-    losses.legend(handles=handles, loc="upper center", ncols=3, frameon=False)
+    losses.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
     figure.savefig(path, format="png")
     return path
 

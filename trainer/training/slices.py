@@ -16,6 +16,7 @@ from shared.imaging.datasets.base import Dataset, SliceFile
 from shared.imaging.datasets.digest import BYTES, picture_digest
 from shared.imaging.preprocess import Preprocessing, imagenet_statistics
 from trainer.training.augment import Augment
+from trainer.training.dataset import View
 
 VERSION = 2  # of what the cache holds
 
@@ -102,7 +103,9 @@ def _decode(
             scaled = preprocessing.letterbox(preprocessing.scale(pixels_HWC, levels_C2))
             images[n] = np.rint(scaled * 255)
             masks[n] = fitted_labels(preprocessing, labels_HW if classes > 1 else labels_HW > 0)
-            digests[n] = np.frombuffer(picture_digest(pixels_HWC) or bytes(BYTES), np.uint8)
+            # Of the whole picture: who meets it elsewhere need not know which channels were taken of it.
+            whole_HWC = dataset.whole_picture(item, pixels_HWC) if isinstance(dataset, View) else pixels_HWC
+            digests[n] = np.frombuffer(picture_digest(whole_HWC) or bytes(BYTES), np.uint8)
             n += 1
             on_slice(n)
     for array in (images, masks, digests):

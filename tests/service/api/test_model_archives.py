@@ -136,7 +136,10 @@ def test_an_imported_model_is_used_by_its_id(api: Api) -> None:
         ({"encoder": "x", "classes": 9}, {"encoder", "classes"}),
         ({"classes": 2}, {"labels"}),
         ({"channels": ["a", "a", "b"]}, {"channels"}),
-        ({"in_channels": 9, "preprocessing": {"channels": 9, "image_size": 64}}, {"in_channels", "preprocessing"}),
+        (
+            {"in_channels": 9, "preprocessing": {"channels": 9, "image_size": 64}},
+            {"in_channels", "preprocessing"},
+        ),
     ],
 )
 def test_a_card_that_cannot_be_served_is_named_by_place(

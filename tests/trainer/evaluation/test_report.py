@@ -6,19 +6,19 @@ from html.parser import HTMLParser
 
 import pytest
 
+from shared.reported import NAME, Report, read_reported
 from tests.deploy.compose import copied
 from tests.fakes import images
 from tests.fakes.evaluation import EMPTY, Answers, Study, model_folder, square
 from trainer.evaluation import report
-from trainer.evaluation.earlier import REPORTED, Reported, reported
 from trainer.evaluation.evaluate import Question, evaluate
 
 NASTY = "<script>alert('x')</script> & $\\frac{1}{2}$"
 PROJECTS = [
-    Reported(
+    Report(
         "lgg-unet", "An earlier project", "README.md", "Dice 91 %", "ten patients", "chosen by these very ten"
     ),
-    Reported("other", f"Another {NASTY}", "a notebook", "IoU 84 %", "slices", "neighbours were trained on"),
+    Report("other", f"Another {NASTY}", "a notebook", "IoU 84 %", "slices", "neighbours were trained on"),
 ]
 NAMES = "ABCDE"
 TRUTHS = {name: [EMPTY, square(), square(height=6)] for name in NAMES}
@@ -243,22 +243,13 @@ def test_a_history_of_another_kind_is_left_out(tmp_path, content):
     assert report.training(folder) == images.png(images.picture())
 
 
-def test_reported_numbers_are_read_as_far_as_they_are_whole(tmp_path):
-    assert reported(tmp_path / "not there.yml") == []
-    path = tmp_path / "reported.yml"
-    path.write_text(
-        '- {recipe: a, project: b, source: c, reported: 0.9, "on": d, why_not_comparable: e}\n- {recipe: f}\n- g\n'
-    )
-    assert reported(path) == [Reported("a", "b", "c", "0.9", "d", "e")]
-
-
 def test_the_project_s_own_file_of_reported_numbers_is_whole():
-    assert len(reported()) >= 5
+    assert len(read_reported(report.RECIPES).all()) >= 5
 
 
 def test_the_worker_s_image_has_the_template_and_the_reported_numbers():
     there = copied("Dockerfile.gpu")
-    for path in (report.TEMPLATES / "report.html", report.TEMPLATES / "report.css", REPORTED):
+    for path in (report.TEMPLATES / "report.html", report.TEMPLATES / "report.css", report.RECIPES / NAME):
         assert path.is_file()
-        relative = path.relative_to(REPORTED.parents[1])
+        relative = path.relative_to(report.RECIPES.parent)
         assert any(relative.is_relative_to(source) for source in there), relative

@@ -6,12 +6,13 @@ import torch
 from PIL import Image
 
 from shared.imaging.datasets.brats import BratsDataset
+from shared.imaging.datasets.pseudonym import pseudonym
 from shared.recipe import recipe_from
 from shared.storage.cards import ModelCard
 from shared.storage.learned import read_learned
 from tests.fakes.volumes import make_brats
 from trainer.training.assess import served, volumes
-from trainer.training.dataset import open_dataset
+from trainer.training.dataset import View, open_dataset
 from trainer.training.finish import finish
 from trainer.training.progress import Terminal
 from trainer.training.run import Paths, run_training
@@ -58,9 +59,14 @@ def test_four_modalities_and_three_classes(brats, tmp_path):
     assert volume.spacing_mm == (1.0, 1.0, 1.0)
 
 
-def test_two_of_the_modalities(brats, tmp_path):
-    _, _, folder = trained(brats, tmp_path, dataset_format="brats", modalities=["flair", "t1ce"], epochs=1)
+def test_two_of_the_modalities_and_the_whole_picture_is_known_again(brats, tmp_path):
+    _, run, folder = trained(brats, tmp_path, dataset_format="brats", modalities=["flair", "t1ce"], epochs=1)
     assert ModelCard.load(folder / "card.json").channels == ["flair", "t1ce"]
+    whole = View(BratsDataset(brats), rename=pseudonym)
+    trained_on = [item for item in whole.slices() if item.patient in run.split.train]
+    seen = read_learned(folder)
+    for volume in volumes(served(folder, "cpu"), whole, trained_on):
+        assert seen.issuperset(volume.digests)
 
 
 def test_what_was_trained_on_is_remembered_and_what_was_kept_aside_is_not(brats, tmp_path):

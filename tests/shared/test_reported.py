@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from service.reported import NAME, read_reported
 from shared.contract.config import ConfigError
+from shared.reported import NAME, read_reported
 
 ONE = """
 - {recipe: a, project: p, source: s, reported: r, "on": o, why_not_comparable: w}

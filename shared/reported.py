@@ -30,6 +30,10 @@ class Reported:
     def __init__(self, reports: tuple[Report, ...] = ()) -> None:
         self._reports = reports
 
+    def all(self) -> tuple[Report, ...]:
+        """In the order of the file."""
+        return self._reports
+
     def of(self, recipe: str | None) -> list[Report]:
         """Those for this preset, in the order of the file."""
         return [report for report in self._reports if report.recipe == recipe]
