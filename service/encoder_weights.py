@@ -1,6 +1,5 @@
-"""Refuses a run whose encoder no training worker could begin with ImageNet weights, before it waits. No Flask."""
+"""Whether training workers can begin an encoder with ImageNet weights, asked before a run is accepted. No Flask."""
 
-from shared.contract.errors import InvalidFields
 from shared.contract.names import Queue
 from shared.recipe import Recipe
 from shared.storage.workers import Workers, WorkerView
@@ -14,16 +13,17 @@ class EncoderWeights:
     def __init__(self, workers: Workers, seen_s: float) -> None:
         self._workers, self._seen_s = workers, seen_s
 
-    def require(self, recipe: Recipe) -> None:
-        """Raise InvalidFields (encoder_weights) where all living training workers say that they cannot have them.
+    def lacking(self, recipe: Recipe) -> str | None:
+        """What to say where a living training worker says that it cannot have them; None where all can.
 
-        Without any, or with one that does not know yet, the run is accepted: it may wait for another.
+        Any of them may be the one that takes the run. One that does not know yet is trusted.
         """
         if recipe.encoder is None or recipe.encoder_weights is None:
-            return
+            return None
         said = [w.encoder_weights for w in self._workers.seen(within_s=self._seen_s) if _trains(w)]
-        if said and all(names is not None and not {recipe.encoder, ANY} & {*names} for names in said):
-            raise InvalidFields(errors={"encoder_weights": [_message(recipe.encoder, said)]})
+        if any(names is not None and not {recipe.encoder, ANY} & {*names} for names in said):
+            return _message(recipe.encoder, said)
+        return None
 
 
 def _trains(worker: WorkerView) -> bool:
@@ -32,10 +32,11 @@ def _trains(worker: WorkerView) -> bool:
 
 
 def _message(encoder: str, said: list[list[str] | None]) -> str:
-    others = sorted({name for names in said for name in names or ()})
-    had = f" They have those of: {', '.join(others)}." if others else ""
+    known = [{*names} for names in said if names is not None and ANY not in names]
+    others = sorted(set.intersection(*known))
+    had = f" All have those of: {', '.join(others)}." if others else ""
     return (
-        f"no training worker has the {encoder} weights of ImageNet, nor a network to fetch them by: put a file "
+        f"a training worker has not the {encoder} weights of ImageNet, nor a network to fetch them by: put a file "
         f"{encoder}.pth (or .safetensors) into the workers' ENCODER_WEIGHTS_DIR, or give null to begin with random "
         f"weights.{had}"
     )

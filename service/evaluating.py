@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from service.finding import find_dataset, ready_dataset
+from service.finding import find_dataset, find_model, ready_dataset
 from service.jobs import Jobs
 from service.repeats import abandon, fingerprint, made_before, undone
 from shared.contract.errors import InvalidFields, QueueFull, QueueUnavailable, UnknownModel
@@ -27,12 +27,15 @@ Problems = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class EvaluationOrder:
-    """One request for an evaluation; `given` is its JSON object, `sees` whose datasets it may use (None: all)."""
+    """One request for an evaluation; `given` is its JSON object, `sees` whose datasets it may use (None: all).
+
+    `model` is an id or an alias, as it was asked for.
+    """
 
     owner: str
     sees: str | None
     request_id: str
-    model: ModelCard
+    model: str
     given: Mapping[str, Any]
     idempotency_key: str | None = None
 
@@ -58,10 +61,11 @@ class Evaluating:
     def submit(self, order: EvaluationOrder) -> tuple[EvaluationView, bool]:
         """The evaluation, and whether it was there before (Idempotency-Key).
 
-        Raises InvalidFields, QueueFull, QueueUnavailable, IdempotencyInProgress and IdempotencyMismatch; then nothing
-        was accepted.
+        Raises NotFound (the model), InvalidFields, QueueFull, QueueUnavailable, IdempotencyInProgress and
+        IdempotencyMismatch; then nothing was accepted.
         """
-        digest = fingerprint("evaluations", order.model.id, dict(order.given))
+        # The reference as it stands: an alias may have moved since, and a model have gone.
+        digest = fingerprint("evaluations", order.model, dict(order.given))
         made = made_before(self._idempotency, order.owner, order.idempotency_key, digest)
         if made is not None:
             return self._evaluations.get(made, owner=order.owner), True
@@ -75,7 +79,7 @@ class Evaluating:
 
     def _accept(self, order: EvaluationOrder) -> EvaluationView:
         """Row, then message: what cannot be announced is taken back, unless a worker has found it meanwhile."""
-        new = self._checked(order)
+        new = self._checked(order, find_model(self._models, order.model).card)
         self._require_room()
         evaluation = self._evaluations.accept(new, idempotency_key=order.idempotency_key)
         try:
@@ -91,7 +95,7 @@ class Evaluating:
         if self._evaluations.queued_count() >= self._max_queued:
             raise QueueFull(f"{self._max_queued} evaluations wait already; come back later.")
 
-    def _checked(self, order: EvaluationOrder) -> NewEvaluation:
+    def _checked(self, order: EvaluationOrder, model: ModelCard) -> NewEvaluation:
         """What was asked for; raises InvalidFields with everything that is wrong with it."""
         given = order.given
         problems: Problems = {
@@ -100,23 +104,23 @@ class Evaluating:
         split = given.get("split", "all")
         if split not in SPLITS:
             problems["split"] = [f"must be one of: {', '.join(SPLITS)}"]
-        elif split == "test" and not _has_test_patients(order.model):
+        elif split == "test" and not _has_test_patients(model):
             problems["split"] = ["the model's card names no patients that were kept for testing: ask for all"]
         flips = given.get("test_time_augmentation")
         if not isinstance(flips, bool | None):
             problems["test_time_augmentation"] = ["must be true, false or null"]
         find = partial(find_dataset, self._datasets, order.owner, order.sees)
         dataset = ready_dataset(given, find, "evaluated on", problems)
-        against = self._against(order, problems)
+        against = self._against(order.given, model, problems)
         if dataset is not None:
-            _check_channels(dataset, order.model, "dataset", problems)
+            _check_channels(dataset, model, "dataset", problems)
             if against is not None:
                 _check_channels(dataset, against, "against", problems)
         if problems or dataset is None:
             raise InvalidFields("This evaluation cannot be done; `errors` names each field.", problems)
         return NewEvaluation(
             owner=order.owner,
-            model_id=order.model.id,
+            model_id=model.id,
             against_id=against.id if against else None,
             dataset_id=dataset.id,
             split=split,
@@ -124,9 +128,9 @@ class Evaluating:
             request_id=order.request_id,
         )
 
-    def _against(self, order: EvaluationOrder, problems: Problems) -> ModelCard | None:
+    def _against(self, given: Mapping[str, Any], ours: ModelCard, problems: Problems) -> ModelCard | None:
         """The other model, if one is named."""
-        wanted = order.given.get("against")
+        wanted = given.get("against")
         if wanted is None:
             return None
         if not isinstance(wanted, str):
@@ -138,7 +142,7 @@ class Evaluating:
         except UnknownModel:
             problems["against"] = ["there is no such model or alias"]
             return None
-        if model.id == order.model.id:
+        if model.id == ours.id:
             problems["against"] = ["is the same model: there is nothing to compare"]
             return None
         return model.card

@@ -1,12 +1,13 @@
-"""A dataset by what a client calls it. No Flask."""
+"""A dataset or a model by what a client calls it. No Flask."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from shared.contract.errors import InvalidFields, NotFound
+from shared.contract.errors import InvalidFields, NotFound, UnknownModel
 from shared.contract.names import DatasetStatus
 from shared.storage.datasets import Datasets, DatasetView
+from shared.storage.models import Models, StoredModel
 from shared.storage.paging import MAX_LIMIT
 
 
@@ -44,6 +45,17 @@ def ready_dataset(
     if why is not None:
         problems["dataset"] = [why]
     return None if why else dataset
+
+
+def find_model(models: Models, reference: str) -> StoredModel:
+    """By id or alias; raises NotFound."""
+    # PostgreSQL refuses a NUL in a text with an error of its own.
+    if not (reference.isascii() and reference.isprintable()):
+        raise NotFound
+    try:
+        return models.resolve(reference)[0]
+    except UnknownModel as error:
+        raise NotFound(error.detail) from None
 
 
 def _why_not_ready(dataset: DatasetView, use: str) -> str | None:

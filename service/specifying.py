@@ -6,6 +6,7 @@ from typing import Any
 
 from service.finding import ready_dataset
 from service.presets import Preset, Presets
+from shared import catalog
 from shared.contract.errors import InvalidFields
 from shared.recipe import Recipe, part_sizes, recipe_from
 from shared.storage.datasets import DatasetView
@@ -14,6 +15,7 @@ from shared.storage.datasets import DatasetView
 _DEPENDENT = {
     "loss": ("loss_options",),
     "classes": ("loss", "loss_options"),
+    "optimizer": ("weight_decay",),
     "architecture": ("architecture_options", "encoder", "encoder_weights"),
     "modalities": ("in_channels",),
 }
@@ -32,10 +34,16 @@ class Specified:
     dataset: DatasetView
 
 
-def specify(given: Mapping[str, Any], presets: Presets, find_dataset: FindDataset) -> Specified:
+def specify(
+    given: Mapping[str, Any],
+    presets: Presets,
+    find_dataset: FindDataset,
+    no_weights: Callable[[Recipe], str | None] = lambda recipe: None,
+) -> Specified:
     """The run that `given` (a JSON object) asks for; raises InvalidFields with everything that is wrong with it.
 
-    `find_dataset` takes an id or a name and raises InvalidFields on `dataset`.
+    `find_dataset` takes an id or a name and raises InvalidFields on `dataset`; `no_weights` says why the encoder cannot
+    begin with the weights that the recipe wants.
     """
     problems: Problems = {}
     preset = _preset(given, presets, problems)
@@ -56,6 +64,8 @@ def specify(given: Mapping[str, Any], presets: Presets, find_dataset: FindDatase
         for place, message in _unfit(recipe, dataset.report or {}):
             if place not in problems and place.split(".")[0] not in problems:
                 problems[place] = [message]
+    if not {"encoder", "encoder_weights"} & problems.keys() and (lacking := no_weights(recipe)):
+        problems["encoder_weights"] = [lacking]
     if problems or dataset is None:
         raise InvalidFields("This run cannot be done; `errors` names each field.", problems)
     return Specified(recipe, preset.name if preset else None, dataset)
@@ -79,14 +89,17 @@ def _merge(preset: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
     """The preset with the given fields in their place; of objects (`augmentations`) only the members given.
 
     Options of the preset's loss say nothing about another loss, its encoder nothing about another architecture, and
-    its crop nothing about smaller slices.
+    its crop nothing about smaller slices, and is made to fit another architecture.
     """
     values = dict(preset)
     for name, dependent in _DEPENDENT.items():
         if name in given and given[name] != preset.get(name):
             values = {field: value for field, value in values.items() if field not in dependent}
-    if _below(given.get("image_size"), preset.get("augmentations", {}).get("crop")):
+    crop = preset.get("augmentations", {}).get("crop", 0)
+    if _below(given.get("image_size"), crop):
         values["augmentations"] = {**preset["augmentations"], "crop": 0}
+    elif crop and (entry := catalog.MODELS.get(str(given.get("architecture")))) is not None:
+        values["augmentations"] = {**preset["augmentations"], "crop": crop - crop % entry.stride}
     for name, value in given.items():
         if name in _NESTED and isinstance(value, dict) and isinstance(values.get(name), dict):
             value = {**values[name], **value}

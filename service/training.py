@@ -88,10 +88,8 @@ class Training:
 
     def _accept(self, order: RunOrder) -> RunView:
         """Row, then message: what cannot be announced is taken back, unless a worker has found it meanwhile."""
-        specified = specify(
-            order.given, self._presets, partial(find_dataset, self._datasets, order.owner, order.sees)
-        )
-        self._encoder_weights.require(specified.recipe)
+        find = partial(find_dataset, self._datasets, order.owner, order.sees)
+        specified = specify(order.given, self._presets, find, self._encoder_weights.lacking)
         self._require_room()
         new = NewRun(
             owner=order.owner,

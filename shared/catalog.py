@@ -24,6 +24,7 @@ class Entry:
     """One choice: where its code is (`module:attribute`), what it is in a sentence, and its options.
 
     `encoders`: of an architecture, those of the table that it can be built over; none where it has its own.
+    `stride`: what the sides of its pictures, and of crops of them, must be multiples of.
     `several_classes`: a loss for several classes of tumour, instead of for tumour or not.
     """
 
@@ -31,6 +32,7 @@ class Entry:
     sentence: str
     options: Mapping[str, Option] = field(default_factory=dict)
     encoders: tuple[str, ...] = ()
+    stride: int = 16
     several_classes: bool = False
 
 
@@ -61,6 +63,7 @@ MODELS: Table = MappingProxyType(
             "shared.ml.models.unet_plus_plus:build",
             "U-Net++ (Zhou et al. 2018): nested blocks between encoder and decoder.",
             encoders=_CNN,
+            stride=32,
         ),
         "plain_unet": Entry(
             "shared.ml.models.plain_unet:build",
@@ -98,6 +101,7 @@ MODELS: Table = MappingProxyType(
             "shared.ml.models.fpn:build",
             "Feature pyramid network (Lin et al. 2017).",
             encoders=_CNN + _MIT,
+            stride=32,
         ),
         "segformer": Entry(
             "shared.ml.models.segformer:build",
@@ -106,7 +110,8 @@ MODELS: Table = MappingProxyType(
         ),
     }
 )
-_SMOOTH = Option(1.0, 0.0, 1e4)
+# Never 0: a batch without tumour, or logits that are very sure, would make 0 / 0 of it.
+_SMOOTH = Option(1.0, 1e-6, 1e4)
 LOSSES: Table = MappingProxyType(
     {
         "bce_dice": Entry(
@@ -127,7 +132,8 @@ LOSSES: Table = MappingProxyType(
             "shared.ml.losses.focal:Focal",
             "Focal loss (Lin et al. 2017): pixels that are right already count for little; `alpha` is the weight of "
             "tumour.",
-            {"gamma": Option(2.0, 0.0, 10.0), "alpha": Option(0.25, 0.0, 1.0)},
+            # Below 1 the gradient of a pixel that is right has no bound.
+            {"gamma": Option(2.0, 1.0, 10.0), "alpha": Option(0.25, 0.0, 1.0)},
         ),
         "tversky": Entry(
             "shared.ml.losses.tversky:Tversky",

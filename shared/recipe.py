@@ -175,6 +175,8 @@ def _with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
         filled = {"encoder": None, "encoder_weights": None} | filled
     elif entry is not None and Recipe.encoder not in entry.encoders:
         filled = {"encoder": entry.encoders[0]} | filled
+    if values.get("optimizer", Recipe.optimizer) != Recipe.optimizer:
+        filled = {"weight_decay": 0.0} | filled  # elsewhere it is part of the gradient, and much stronger
     if isinstance(modalities := values.get("modalities"), (list, tuple)) and modalities:
         filled = {"in_channels": len(modalities)} | filled
     if type(classes := values.get("classes")) is int and classes > 1:
@@ -264,8 +266,9 @@ def _relations(recipe: Recipe) -> Found:
     if recipe.image_size % STRIDE:
         yield "image_size", f"must be a multiple of {STRIDE}"
     crop = recipe.augmentations.crop
-    if crop and (crop % 16 or not STRIDE <= crop <= recipe.image_size):
-        yield "augmentations.crop", f"must be 0, or a multiple of 16 from {STRIDE} to image_size"
+    step = catalog.MODELS[recipe.architecture].stride if recipe.architecture in catalog.MODELS else 16
+    if crop and (crop % step or not STRIDE <= crop <= recipe.image_size):
+        yield "augmentations.crop", f"must be 0, or a multiple of {step} from {STRIDE} to image_size"
     fractions = recipe.split_fractions
     if not all(0 <= f <= 1 for f in fractions) or abs(sum(fractions) - 1) > 1e-6 or fractions[0] == 0:
         yield (

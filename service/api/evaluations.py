@@ -9,16 +9,16 @@ from service.api.html_reports import HTML, html_report
 from service.auth import require
 from service.container import services
 from service.evaluating import EvaluationOrder
+from service.finding import find_model
 from service.openapi import answer, leads_to, operation
 from service.presenting import evaluation
 from service.queries import json_object, query
 from service.schemas.common import ListQuery
 from service.schemas.evaluations import EVALUATION_BODY, Evaluation, EvaluationPage
 from service.schemas.examples import IDEMPOTENCY_HEADER
-from shared.contract.errors import Conflict, NotFound, UnknownModel
+from shared.contract.errors import Conflict, NotFound
 from shared.contract.names import EvaluationStatus, Scope
 from shared.storage.evaluations import EvaluationView
-from shared.storage.models import StoredModel
 from shared.storage.paths import evaluation_report_path
 
 blueprint = Blueprint("evaluations", __name__, description="Measure models on datasets.")
@@ -52,7 +52,7 @@ def start_evaluation(model_id: str) -> Response:
         owner=principal.owner,
         sees=principal.sees,
         request_id=g.request_id,
-        model=_find_model(model_id).card,
+        model=model_id,
         given=json_object(),
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
@@ -68,7 +68,7 @@ def list_evaluations_of_model(model_id: str) -> Response:
     Without `result.per_patient`, which the evaluation itself has.
     """
     require(Scope.TRAIN)
-    return _page(_find_model(model_id).id)
+    return _page(find_model(services().models, model_id).id)
 
 
 @blueprint.get("/v1/evaluations")
@@ -133,16 +133,6 @@ def find_evaluation(evaluation_id: str) -> EvaluationView:
     if not (evaluation_id.isascii() and evaluation_id.isalnum()):
         raise NotFound
     return services().evaluations.get(evaluation_id, owner=principal.sees)
-
-
-def _find_model(reference: str) -> StoredModel:
-    """By id or alias; raises NotFound."""
-    if not (reference.isascii() and reference.isprintable()):
-        raise NotFound
-    try:
-        return services().models.resolve(reference)[0]
-    except UnknownModel as error:
-        raise NotFound(error.detail) from None
 
 
 def _page(model_id: str | None) -> Response:

@@ -91,7 +91,11 @@ class Overlap(Open):
 class EvaluationResult(Open):
     """What was measured, on patients that the model has not learned from."""
 
-    model = ma.fields.Dict(metadata={"description": "id, name, version, architecture, encoder, parameters."})
+    model = ma.fields.Dict(
+        metadata={
+            "description": "id, name, version, architecture, encoder, parameters; `engine` that ran it, `device`."
+        }
+    )
     against = ma.fields.Dict(allow_none=True)
     dataset = ma.fields.Dict(
         metadata={"description": "name, format, and where its masks come from (`truth`)."}

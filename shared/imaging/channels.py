@@ -25,7 +25,7 @@ def channel_indices(
         return tuple(known.index(name) for name in asked)
     if channels == count and not (asked and known):
         return tuple(range(channels))
-    if channels == 1:
+    if channels == 1 and count in (1, 3) and not (asked and known):
         return (0,) * count
     if count == 1 and channels == 3 and not known:
         return (0, 1, 2)

@@ -118,7 +118,8 @@ class Preprocessing:
         """Labels uint8 (image_size, image_size), or (1, 1) for the same everywhere -> (height, width)."""
         side = max(height, width)
         if label_hw.shape != (side, side):
-            label_hw = cv2.resize(label_hw, (side, side), interpolation=cv2.INTER_NEAREST)
+            # Exact: plain INTER_NEAREST lies half a pixel beside the map.
+            label_hw = cv2.resize(label_hw, (side, side), interpolation=cv2.INTER_NEAREST_EXACT)
         top, left = (side - height) // 2, (side - width) // 2
         return label_hw[top : top + height, left : left + width]
 

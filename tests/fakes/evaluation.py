@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from shared.imaging.datasets.base import SliceFile
-from shared.imaging.datasets.digest import picture_digest
+from shared.imaging.datasets.digest import channel_digests
 from shared.storage.cards import Label, ModelCard
-from shared.storage.learned import write_learned
+from shared.storage.learned import Learned, write_learned
 from tests.fakes.stored_model import WEIGHTS, stored_card
 from trainer.evaluation.evaluate import Tools
 from trainer.training.assess import Volume
@@ -65,7 +65,20 @@ class Study:
         return self.groups
 
     def digests(self, *patients):
-        return [picture_digest(self.read(item)[0]) for item in self.slices() if item.patient in patients]
+        return [
+            d
+            for i in self.slices()
+            if i.patient in patients
+            for d in sorted(channel_digests(self.read(i)[0]))
+        ]
+
+
+@dataclass
+class Ran:
+    """An engine's name and its device."""
+
+    name: str
+    device: str
 
 
 @dataclass
@@ -74,6 +87,7 @@ class Open:
 
     card: ModelCard
     folder: object
+    engine: Ran
 
     @property
     def classes(self):
@@ -84,15 +98,16 @@ class Answers:
     """Models by their folder: what they find in each patient; `alive` is the most volumes there were at once."""
 
     def __init__(self, **found):
-        self.found, self.flips, self.alive = found, [], 0
+        self.found, self.flips, self.kept_in, self.alive = found, [], [], 0
 
     def tools(self, render=lambda result, shown, model: "a report"):
         """With a report of a word: charts take their time."""
         return Tools(self._open, self._volumes, render)
 
-    def _open(self, folder, device, flips):
+    def _open(self, folder, device, flips, engine, cache_dir):
         self.flips.append(flips)
-        return Open(ModelCard.load(folder / "card.json"), folder)
+        self.kept_in.append(cache_dir)
+        return Open(ModelCard.load(folder / "card.json"), folder, Ran(f"{engine}-for-{folder.name}", device))
 
     def _volumes(self, served, dataset, items):
         made = []
@@ -110,7 +125,7 @@ class Answers:
             tuple(dataset.read_labels(item)[1] for item in items),
             tuple(found),
             tuple(0.9 if labels.any() else 0.1 for labels in found),
-            tuple(picture_digest(dataset.read(item)[0]) for item in items),
+            tuple(channel_digests(dataset.read(item)[0]) for item in items),
             dataset.spacing_mm(items[0]),
         )
         made.append(weakref.ref(volume))
@@ -125,5 +140,5 @@ def model_folder(root, name="model", learned=(), classes=("tumour",), **card):
     stored_card(name, labels=labels, classes=len(classes), **card).dump(folder / "card.json")
     (folder / "weights.safetensors").write_bytes(WEIGHTS)
     if learned is not None:
-        write_learned(folder, learned)
+        write_learned(folder, Learned(learned))
     return folder

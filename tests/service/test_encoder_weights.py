@@ -26,12 +26,12 @@ def start(api: Api, **changes: Any) -> Any:
 
 def test_what_is_missing_is_said_before_the_run_is_accepted(api: Api) -> None:
     worker(api, "a", ["vgg16"])
-    worker(api, "b", [])
+    worker(api, "b", ["resnet34", "vgg16"])
     answer = start(api)
     assert (answer.status_code, answer.json["code"]) == (422, "invalid_fields")
     (message,) = answer.json["errors"]["encoder_weights"]
     assert "resnet18.pth" in message and "ENCODER_WEIGHTS_DIR" in message and "null" in message
-    assert "vgg16" in message
+    assert "vgg16" in message and "resnet34" not in message  # what all of them have
     assert api.client.get("/v1/training-runs").json["items"] == [] and api.jobs.woken == []
 
 
@@ -41,10 +41,17 @@ def test_a_worker_that_does_everything_is_a_training_worker_too(api: Api) -> Non
 
 
 @pytest.mark.parametrize("said", [["resnet18"], ["vgg16", "resnet18"], ["*"], None])
-def test_one_worker_that_can_or_does_not_know_yet_is_enough(api: Api, said: list[str] | None) -> None:
-    worker(api, "a", [])
+def test_workers_that_can_or_do_not_know_yet_are_trusted(api: Api, said: list[str] | None) -> None:
+    worker(api, "a", ["resnet18"])
     worker(api, "b", said)
     assert start(api).status_code == 202
+    worker(api, "c", [])  # which may be the one that takes the next run
+    assert start(api).status_code == 422
+
+
+def test_it_is_named_together_with_all_else_that_is_wrong(api: Api) -> None:
+    worker(api, "a", [])
+    assert start(api, epochs=0).json["errors"].keys() == {"encoder_weights", "epochs"}
 
 
 def test_without_training_workers_the_run_waits_for_one(api: Api) -> None:

@@ -215,5 +215,17 @@ def test_what_the_preset_says_of_another_architecture_is_left_out() -> None:
     assert recipe.encoder == "mobilenet_v2"
 
 
+def test_the_presets_crop_is_made_to_fit_another_architecture() -> None:
+    assert recipe_of({"recipe": "lgg-unet", "architecture": "unet"}).augmentations.crop == 208
+    assert recipe_of({"recipe": "lgg-unet", "architecture": "fpn"}).augmentations.crop == 192
+    given = {"name": "x", "dataset": "d", "architecture": "fpn", "augmentations": {"crop": 208}}
+    assert errors_of(given).keys() == {"augmentations.crop"}
+
+
+def test_weight_decay_of_a_preset_is_for_its_optimizer() -> None:
+    assert recipe_of({"recipe": "lgg-unet", "optimizer": "adam"}).weight_decay == 0
+    assert recipe_of({"recipe": "lgg-unet"}).weight_decay == recipe_of({}).weight_decay == 0.01
+
+
 def test_several_classes_take_another_loss_than_the_presets() -> None:
     assert recipe_of({"recipe": "brats-unet", "classes": 3}, **BRATS).loss == "ce_dice"

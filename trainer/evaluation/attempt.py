@@ -105,7 +105,9 @@ class Attempt:
         if self._stopping():
             return self.give_back()
         if status == -signal.SIGKILL and out_of_memory_kills() > self._kills:
-            return self.interrupt("the system ended its process for want of memory")
+            # At once, others would have the memory still: three attempts would be gone in a minute.
+            hint = "ask for it again when the worker has less to do."
+            return self.fail(OutOfMemory(f"The system ended the evaluation for want of memory: {hint}"))
         _log.warning("process_died", evaluation_id=self._claim.id, status=status)
         cause = f"signal {-status}" if status < 0 else f"exit status {status}"
         return self.interrupt(f"its process died ({cause})")

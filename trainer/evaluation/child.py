@@ -11,10 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from shared.contract.config import ConfigError
 from shared.contract.errors import (
+    DatasetError,
     DatasetGone,
     DiskFull,
     EvaluationFailed,
+    ImageError,
     JobFailed,
     OutOfMemory,
     ServiceError,
@@ -22,7 +25,7 @@ from shared.contract.errors import (
 from trainer.evaluation.order import EvaluationOrder
 from trainer.evaluation.stored import StoredDataset
 from trainer.inference.engine import resolve_device
-from trainer.runs.failures import NO_SPACE
+from trainer.runs.failures import NO_SPACE, UNREADABLE, kind_of
 from trainer.runs.inside import (
     Commands,
     Ended,
@@ -79,6 +82,8 @@ def do(order: EvaluationOrder, pipe: Pipe) -> None:
         split=order.split,
         flips_on=order.flips_on,
         device=resolve_device(order.device),
+        engine=order.engine,
+        cache_dir=path_or_none(order.cache),
     )
     pipe.send("finished", result=evaluate(question, Path(order.out), pipe.progress))
 
@@ -86,10 +91,12 @@ def do(order: EvaluationOrder, pipe: Pipe) -> None:
 def explain(error: Exception, data: Path) -> JobFailed:
     """What a person reads of why it failed."""
     text = str(error)
-    if isinstance(error, JobFailed):
+    if isinstance(error, JobFailed) and not isinstance(error, DatasetError):
         return error
     if not data.exists():
         return DatasetGone("The dataset was deleted while it was evaluated on.")
+    if isinstance(error, (DatasetError, ImageError)):  # their texts name files
+        return DatasetError(UNREADABLE)
     if isinstance(error, ServiceError):
         fields = "; ".join(f"{name}: {' '.join(said)}" for name, said in (error.errors or {}).items())
         return EvaluationFailed(fields or error.detail)
@@ -99,7 +106,9 @@ def explain(error: Exception, data: Path) -> JobFailed:
         )
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "allocate memory" in text:
         return OutOfMemory("The evaluation needs more memory than there is.")
-    return EvaluationFailed(f"{type(error).__name__}: {text:.500}")
+    if isinstance(error, ConfigError):  # DEVICE or ENGINE, as the worker's own start would say it
+        return EvaluationFailed(text)
+    return EvaluationFailed(f"The evaluation broke off ({kind_of(error)}).")
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from shared.imaging.channels import channel_indices
 from shared.imaging.datasets.base import Dataset, SliceFile
 from shared.imaging.datasets.pseudonym import pseudonym
 from shared.storage.cards import ModelCard
-from shared.storage.learned import read_learned
+from shared.storage.learned import Learned, read_learned
 
 TEST, ALL = "test", "all"
 _PSEUDONYM = re.compile(r"p-[0-9a-f]{12}", re.ASCII)
@@ -75,7 +75,7 @@ def split_by_slice(card: ModelCard) -> bool:
 class Memory:
     """What a model has seen: pictures by their digest, else, where that was not recorded, patients by their name."""
 
-    pictures: frozenset[bytes] | None
+    pictures: Learned | None
     names: frozenset[str]
 
     @classmethod
@@ -88,10 +88,10 @@ class Memory:
         """Whether the pictures were recorded."""
         return self.pictures is not None
 
-    def has(self, item: SliceFile, digest: bytes | None) -> bool:
-        """Whether training, or the choice of constants, saw this slice."""
+    def has(self, item: SliceFile, digests: Collection[bytes]) -> bool:
+        """Whether training, or the choice of constants, saw this slice: any of its channels."""
         if self.pictures is not None:
-            return digest in self.pictures
+            return any(digest in self.pictures for digest in digests)
         return _is_named(item, self.names)
 
 

@@ -25,7 +25,10 @@ _FLIPS = ("horizontal", "vertical", "both")
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be found out. `flips_on`: test-time augmentation; None for each model's own."""
+    """What is to be found out. `flips_on`: test-time augmentation; None for each model's own.
+
+    `engine` and `cache_dir` are those of `trainer.inference.engine.open_engine`.
+    """
 
     model: Path
     against: Path | None
@@ -34,13 +37,15 @@ class Question:
     split: str
     flips_on: bool | None
     device: str
+    engine: str = "auto"
+    cache_dir: Path | None = None
 
 
 @dataclass(frozen=True)
 class Tools:
     """How models are opened, look at patients, and are reported on; tests have their own."""
 
-    opened: Callable[[Path, str, Sequence[str] | None], assess.Served] = assess.served
+    opened: Callable[[Path, str, Sequence[str] | None, str, Path | None], assess.Served] = assess.served
     volumes: Callable[[assess.Served, Dataset, Sequence[SliceFile]], Iterator[assess.Volume]] = assess.volumes
     render: Callable[[dict[str, Any], Sequence[Shown], Path], str] = report.render
 
@@ -104,7 +109,8 @@ def _answer(
     """One model's numbers of every patient; nothing of the model or of the pixels is kept."""
     card = ModelFolder(folder).card
     memory = Memory.of(folder, card)
-    served = tools.opened(folder, question.device, _flips(question.flips_on, card))
+    flips = _flips(question.flips_on, card)
+    served = tools.opened(folder, question.device, flips, question.engine, question.cache_dir)
     pairs, names = _same_classes(served.classes, question.dataset.classes)
     measured: list[Measured] = []
     done = 0
@@ -114,7 +120,14 @@ def _answer(
         measured.append(one)
         done += len(one.items)
         on_progress(done / len(items))
-    return Answered(card=served.card, memory=memory, classes=names, measured=measured)
+    return Answered(
+        card=served.card,
+        engine=served.engine.name,
+        device=served.engine.device,
+        memory=memory,
+        classes=names,
+        measured=measured,
+    )
 
 
 def _flips(on: bool | None, card: ModelCard) -> Sequence[str] | None:

@@ -40,7 +40,7 @@ class Measured:
 
     patient: str
     items: tuple[SliceFile, ...]
-    digests: tuple[bytes | None, ...]
+    digests: tuple[frozenset[bytes], ...]
     counts_S4: np.ndarray
     highest_S: np.ndarray
     hd95_S: np.ndarray

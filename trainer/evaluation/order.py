@@ -8,7 +8,10 @@ from trainer.runs.order import OneLine
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOrder(OneLine):
-    """Plain values and paths of this host; `model` and `against` are folders. `threads` 0: one a core."""
+    """Plain values and paths of this host; `model` and `against` are folders, and so is `cache`, of converted models.
+
+    `threads` 0: one a core.
+    """
 
     model: str
     against: str | None
@@ -22,3 +25,5 @@ class EvaluationOrder(OneLine):
     device: str
     threads: int
     nice: int
+    engine: str = "auto"
+    cache: str | None = None

@@ -13,12 +13,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from shared.contract.cautions import synthetic
 from shared.reported import Report, read_reported
 from shared.storage.model_archives import CURVES, HISTORY
 from trainer.evaluation import charts, texts
 from trainer.evaluation.drawing import Chart
 from trainer.evaluation.gallery import LEGEND, Shown
-from trainer.evaluation.result import synthetic
 from trainer.evaluation.words import signed
 from trainer.inference.source import ModelFolder
 from trainer.settings import VERSION
@@ -51,7 +51,7 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters |= _FILTERS
-    made_up = synthetic(result["dataset"])
+    made_up = synthetic(result["dataset"]["truth"])
     score = "Agreement with synthetic circles (Dice)" if made_up else "Dice"
     card = ModelFolder(model).card
     rows = [row for row in result["per_patient"] if not row["seen"]]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.contract.cautions import RESEARCH_ONLY, SLICE_SPLIT_WARNING, SYNTHETIC_TRUTH_WARNING
+from shared.contract.cautions import RESEARCH_ONLY, SLICE_SPLIT_WARNING, SYNTHETIC_TRUTH_WARNING, synthetic
 from shared.imaging.datasets.base import SliceFile
 from shared.storage.cards import ModelCard
 from trainer.evaluation import statistics
@@ -31,9 +31,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answered:
-    """What one model made of it; `card` with the flips that were used, `classes` that both sides have."""
+    """What one model made of it; `card` with the flips that were used, `classes` that both sides have.
+
+    `engine` is what ran it, by name, and `device` where.
+    """
 
     card: ModelCard
+    engine: str
+    device: str
     memory: Memory
     classes: Sequence[str]
     measured: Sequence[Measured]
@@ -56,8 +61,8 @@ def result_of(asked: Asked, ours: Answered, theirs: Answered | None = None) -> d
     fresh = Sample([ours.measured[n] for n in sides.fresh], units)
     overlap = _overlap(answers, sides)
     return {
-        "model": _model(ours.card),
-        "against": None if theirs is None else _model(theirs.card),
+        "model": _model(ours),
+        "against": None if theirs is None else _model(theirs),
         "dataset": dict(asked.dataset),
         "split": asked.split,
         "test_time_augmentation": bool(ours.card.test_time_augmentation),
@@ -77,26 +82,22 @@ def result_of(asked: Asked, ours: Answered, theirs: Answered | None = None) -> d
     }
 
 
-def synthetic(dataset: Mapping[str, str]) -> bool:
-    """Whether the masks were made up rather than drawn."""
-    return any(word in dataset["truth"].casefold() for word in ("synthetic", "circle"))
-
-
 def _sides(answers: Sequence[Answered]) -> _Sides:
     fresh: list[int] = []
     seen: list[int] = []
     images = 0
     for n, one in enumerate(answers[0].measured):
         known = sum(
-            any(answer.memory.has(item, digest) for answer in answers)
-            for item, digest in zip(one.items, one.digests, strict=True)
+            any(answer.memory.has(item, digests) for answer in answers)
+            for item, digests in zip(one.items, one.digests, strict=True)
         )
         (seen if known else fresh).append(n)
         images += known
     return _Sides(fresh, seen, images)
 
 
-def _model(card: ModelCard) -> dict[str, Any]:
+def _model(answered: Answered) -> dict[str, Any]:
+    card = answered.card
     return {
         "id": card.id,
         "name": card.name,
@@ -106,6 +107,8 @@ def _model(card: ModelCard) -> dict[str, Any]:
         "parameters": card.weights.parameters,
         "threshold": card.threshold,
         "test_time_augmentation": bool(card.test_time_augmentation),
+        "engine": answered.engine,
+        "device": answered.device,
     }
 
 
@@ -201,7 +204,7 @@ def _warnings(
     asked: Asked, sides: _Sides, overlap: Mapping[str, Any], units: Units, ours: Answered
 ) -> list[str]:
     found = [RESEARCH_ONLY]
-    if synthetic(asked.dataset):
+    if synthetic(asked.dataset["truth"]):
         found.append(SYNTHETIC_TRUTH_WARNING)
     if not sides.fresh:
         found.append(

@@ -57,13 +57,15 @@ class Folders(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSettings:
-    """How evaluations are done on this host."""
+    """How evaluations are done on this host; `cache_dir` keeps converted models."""
 
     work_dir: Path
     device: str
     threads: int
     nice: int
     lease_s: float
+    engine: str = "auto"
+    cache_dir: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,8 @@ class Evaluator:
             device=settings.device,
             threads=settings.threads,
             nice=settings.nice,
+            engine=settings.engine,
+            cache=None if settings.cache_dir is None else str(settings.cache_dir),
         )
 
     def _fetched(self, model: StoredModel, wanted: Callable[[], bool]) -> Path:

@@ -16,7 +16,10 @@ from shared.storage.arrays import from_npy
 from trainer.inference.models import ServedModel
 from trainer.inference.png import grey_png
 
-UNLIKE_DETAIL = "This image is unlike those the model was trained on (its card says which they are): its answer may be meaningless."
+UNLIKE_DETAIL = (
+    "This image is unlike those the model was trained on (its card says which they are):"
+    " its answer may be meaningless."
+)
 
 
 class Measured(NamedTuple):

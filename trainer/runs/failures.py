@@ -1,10 +1,21 @@
-"""Errors across a pipe: the code that a child process named, as the exception again."""
+"""Errors across a pipe: what of them may be told, and the code that a child process named as the exception again."""
 
 import errno
+import os
 
 from shared.contract.errors import JobFailed
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+UNREADABLE = (
+    "A picture of the dataset cannot be read any more; look at the dataset's findings, or upload it again."
+)
+
+
+def kind_of(error: BaseException) -> str:
+    """An error without its text, which may name files: those of datasets are called after patients."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{type(error).__name__}: {os.strerror(error.errno)}"
+    return type(error).__name__
 
 
 def failure_of(code: str, message: str, otherwise: type[JobFailed]) -> JobFailed:

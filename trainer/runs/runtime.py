@@ -40,6 +40,8 @@ class Training:
             threads=settings.training_threads,
             nice=settings.training_nice,
             lease_s=store.lease_s,
+            engine=settings.engine,
+            cache_dir=settings.cache_dir,
         )
         self._drain_s = settings.drain_s
         self._intake = Intake(datasets, folders, worker_id, store.lease_s)

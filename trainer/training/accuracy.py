@@ -17,19 +17,22 @@ from trainer.training.strange import of_folder, rubbish, share_warned
 def accuracy(
     folder: Path,
     dataset: Dataset,
-    patients: Collection[str],
+    units: Collection[str],
     strange: Sequence[Path],
     device: str,
     *,
     thorough: bool = True,
 ) -> dict[str, Any]:
-    """The card's `metrics` of the model in `folder`; `strange` are folders of images of other kinds.
+    """The card's `metrics` of the model in `folder` on these units of the split.
+
+    `strange` are folders of images of other kinds.
 
     Without `thorough` only the slices as they are are measured, and only these folders; likewise where the network
     does not take three channels, which pictures of other kinds have.
     """
     card, served = ModelCard.load(folder / "card.json"), assess.served(folder, device)
-    items = [item for item in dataset.slices() if item.patient in patients]
+    wanted = set(units)
+    items = [item for item in dataset.slices() if item.unit in wanted]
     limits = card.unlike["limits"]
     thorough = thorough and card.in_channels == 3
     metrics: dict[str, Any] = {"weights_sha256": card.weights.sha256, "engine": served.engine.name}

@@ -11,15 +11,14 @@ import numpy as np
 
 from shared.imaging.channels import channel_indices
 from shared.imaging.datasets.base import Dataset, SliceFile
-from shared.imaging.datasets.digest import picture_digest
+from shared.imaging.datasets.digest import channel_digests
 from shared.imaging.mask import binary_mask, min_region_at
 from shared.imaging.measure import confidence
 from shared.imaging.preprocess import Preprocessing
 from shared.storage.cards import ModelCard
 from trainer.inference.engine import Engine, open_engine
 from trainer.inference.source import ModelFolder
-from trainer.training.metrics import area_under_curve, bootstrap_interval, dice
-from trainer.training.slices import volume_of
+from trainer.training.metrics import area_under_curve, bootstrap_interval
 
 Pixels = np.ndarray
 Change = Callable[[Pixels, np.ndarray], tuple[Pixels, np.ndarray]]
@@ -28,14 +27,25 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Finding:
-    """What serving would say of one slice, beside the expert's mask."""
+    """What serving would say of one slice, beside the expert's mask: counts of pixels, and no pictures.
+
+    `highest` is the highest value of the published map, 0..255.
+    """
 
     patient: str
-    truth: np.ndarray
-    mask: np.ndarray
-    probability: np.ndarray
+    both: int
+    found: int
+    true: int
+    highest: int
     confidence: float
     strangeness: np.ndarray
+
+    @classmethod
+    def of(cls, patient: str, truth_HW: np.ndarray, look: "Look", threshold: float) -> "Finding":
+        """Of one slice."""
+        both, found, true = (int(np.count_nonzero(m)) for m in (look.mask & truth_HW, look.mask, truth_HW))
+        sure = confidence(look.mask, look.probability, threshold)
+        return cls(patient, both, found, true, int(look.probability.max()), sure, look.strangeness)
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class Volume:
     """One patient's slices, and what the served model says of them; slices may differ in size.
 
     `truth` and `found` are labels, uint8 (H, W): 0 where there is no tumour. `highest` is the highest probability in
-    each slice, 0..1; `digests` are of the pictures; `spacing_mm` is that of slices, rows and columns, where known.
+    each slice, 0..1; `digests` are of its channels; `spacing_mm` is that of slices, rows and columns, if known.
     """
 
     patient: str
@@ -51,7 +61,7 @@ class Volume:
     truth: tuple[np.ndarray, ...]
     found: tuple[np.ndarray, ...]
     highest: tuple[float, ...]
-    digests: tuple[bytes | None, ...]
+    digests: tuple[frozenset[bytes], ...]
     spacing_mm: tuple[float, float, float] | None
 
 
@@ -93,10 +103,19 @@ class Served:
         return found
 
 
-def served(folder: Path, device: str, flips: Sequence[str] | None = None) -> Served:
-    """The model in `folder`, warm, on `cpu` or `cuda:N`; with these test-time flips instead of the card's."""
+def served(
+    folder: Path,
+    device: str,
+    flips: Sequence[str] | None = None,
+    engine: str = "auto",
+    cache_dir: Path | None = None,
+) -> Served:
+    """The model in `folder`, warm, on `cpu` or `cuda:N`; with these test-time flips instead of the card's.
+
+    `engine` and `cache_dir` are those of `open_engine`.
+    """
     source = ModelFolder(folder, None if flips is None else tuple(flips))
-    return Served(open_engine(source, device), source.preprocessing, source.card)
+    return Served(open_engine(source, device, engine, cache_dir), source.preprocessing, source.card)
 
 
 def volumes(served: Served, dataset: Dataset, items: Sequence[SliceFile]) -> Iterator[Volume]:
@@ -122,7 +141,7 @@ def _volume(
         truth += [labels for _, labels in pairs]
         found += [look.labels for look in looks]
         highest += [int(look.probability.max()) / 255 for look in looks]
-        digests += [picture_digest(pixels) for pixels, _ in pairs]
+        digests += [channel_digests(pixels) for pixels, _ in pairs]
     spacings = {dataset.spacing_mm(item) for item in items}
     spacing = spacings.pop() if len(spacings) == 1 else None
     return Volume(patient, items, tuple(truth), tuple(found), tuple(highest), tuple(digests), spacing)
@@ -169,25 +188,23 @@ def findings(
 ) -> list[Finding]:
     """Every slice through the served steps, in batches of one patient."""
     found: list[Finding] = []
-    for _, group in groupby(items, key=lambda item: volume_of(item.patient)):
+    for _, group in groupby(items, key=lambda item: item.patient):
         slices = list(group)
         levels_C2 = served.preprocessing.levels(change(*dataset.read(item))[0] for item in slices)
         for start in range(0, len(slices), batch):
             pairs = [change(*dataset.read(item)) for item in slices[start : start + batch]]
             looks = served.look([pixels for pixels, _ in pairs], levels_C2)
             for item, (_, truth), look in zip(slices[start:], pairs, looks, strict=False):
-                sure = confidence(look.mask, look.probability, served.card.threshold)
-                found.append(
-                    Finding(item.patient, truth, look.mask, look.probability, sure, look.strangeness)
-                )
+                found.append(Finding.of(item.patient, truth, look, served.card.threshold))
     return found
 
 
 def by_patient(found: Sequence[Finding]) -> dict[str, float]:
-    """Volume Dice of each patient."""
-    names = sorted({volume_of(f.patient) for f in found})
-    return {p: dice(*(np.concatenate([getattr(f, part).ravel() for f in found if volume_of(f.patient) == p])
-                      for part in ("mask", "truth"))) for p in names}  # fmt: skip
+    """Volume Dice of each patient; 1 where both masks are empty."""
+    counts: dict[str, np.ndarray] = {}
+    for f in found:
+        counts[f.patient] = counts.get(f.patient, np.zeros(2)) + (2 * f.both, f.found + f.true)
+    return {name: float(both / total) if total else 1.0 for name, (both, total) in sorted(counts.items())}
 
 
 def volume_metrics(found: Sequence[Finding]) -> dict[str, Any]:
@@ -206,9 +223,9 @@ def volume_metrics(found: Sequence[Finding]) -> dict[str, Any]:
 
 def slice_metrics(found: Sequence[Finding]) -> dict[str, Any]:
     """Tumour yes/no by slice: sensitivity, specificity, and AUC of the highest probability; None: nothing to go by."""
-    truth = np.array([f.truth.any() for f in found])
-    said = np.array([f.mask.any() for f in found])
-    score = np.array([f.probability.max() for f in found])
+    truth = np.array([f.true > 0 for f in found])
+    said = np.array([f.found > 0 for f in found])
+    score = np.array([f.highest for f in found])
     return {
         "slices": len(found),
         "with_tumour": int(truth.sum()),
@@ -220,15 +237,15 @@ def slice_metrics(found: Sequence[Finding]) -> dict[str, Any]:
 
 def calibration_metrics(found: Sequence[Finding]) -> dict[str, Any]:
     """Mean confidence beside what it promises, where tumour was said (share of mask pixels) and where not (slices)."""
-    yes, no = [f for f in found if f.mask.any()], [f for f in found if not f.mask.any()]
+    yes, no = [f for f in found if f.found], [f for f in found if not f.found]
     promised = np.array([f.confidence for f in yes])
-    kept = np.array([f.truth[f.mask].mean() for f in yes])
+    kept = np.array([f.both / f.found for f in yes])
     return {
         "found": {"slices": len(yes), "mean_confidence": _mean(promised),
                   "share_of_mask_that_is_tumour": _mean(kept),
                   "expected_calibration_error": round(_calibration_error(promised, kept), 4) if yes else None},
         "not_found": {"slices": len(no), "mean_confidence": _mean([f.confidence for f in no]),
-                      "share_truly_without": _mean([not f.truth.any() for f in no])},
+                      "share_truly_without": _mean([not f.true for f in no])},
     }  # fmt: skip
 
 

@@ -16,8 +16,10 @@ from typing import Any, TextIO
 import torch
 
 from shared.contract.errors import (
+    DatasetError,
     DatasetGone,
     DiskFull,
+    ImageError,
     JobFailed,
     OutOfMemory,
     ServiceError,
@@ -25,6 +27,7 @@ from shared.contract.errors import (
 )
 from shared.contract.names import Stage
 from shared.recipe import Recipe, recipe_from
+from trainer.runs.failures import UNREADABLE, kind_of
 from trainer.runs.inside import Commands, Ended, die, give_way, leave, log_to_standard_error, own_pipes, place
 from trainer.runs.order import Order, path_or_none
 from trainer.training import pictures
@@ -146,10 +149,12 @@ def train(order: Order, pipe: Pipe, recipe: Recipe) -> None:
 def explain(error: BaseException, data: Path) -> JobFailed | None:
     """What a person reads of why the run failed; None where another attempt may go well."""
     text = str(error)
-    if isinstance(error, JobFailed):
+    if isinstance(error, JobFailed) and not isinstance(error, DatasetError):
         return error
     if not data.exists():
         return DatasetGone("The dataset was deleted while the run was using it.")
+    if isinstance(error, (DatasetError, ImageError)):  # their texts name files
+        return DatasetError(UNREADABLE)
     if isinstance(error, ServiceError):
         fields = "; ".join(f"{name}: {' '.join(messages)}" for name, messages in (error.errors or {}).items())
         return TrainingFailed(fields or error.detail)
@@ -159,7 +164,7 @@ def explain(error: BaseException, data: Path) -> JobFailed | None:
         return OutOfMemory("The run needs more memory than there is: try a smaller batch_size or image_size.")
     if "DataLoader worker (pid" in text:  # killed by somebody: the kernel, for its memory, or a person
         return None
-    return TrainingFailed(f"{type(error).__name__}: {text:.500}")
+    return TrainingFailed(f"The run broke off ({kind_of(error)}).")
 
 
 def main() -> int:

@@ -18,8 +18,8 @@ from shared.recipe import Recipe
 class View:
     """A dataset with another list of slices: those that `choose` leaves, patients called what `rename` says.
 
-    With `by_slice` each slice is a patient of its own, `PATIENT/INDEX`. Of the channels only `modalities`, if any are
-    given; raises InvalidFields (modalities) for one that the dataset does not have.
+    With `by_slice` each slice is a unit of the split by itself, `PATIENT/INDEX`. Of the channels only `modalities`, if
+    any are given; raises InvalidFields (modalities) for one that the dataset does not have.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class View:
         self.channels = len(self._channels) if modalities else dataset.channels
         items = [replace(item, patient=rename(item.patient)) for item in choose(dataset.slices())]
         if by_slice:
-            items = [replace(item, patient=f"{item.patient}/{item.index}") for item in items]
+            items = [replace(item, part=f"{item.patient}/{item.index}") for item in items]
         self._items = sorted(items, key=lambda item: (item.patient, item.index))
 
     def slices(self) -> Sequence[SliceFile]:
@@ -53,10 +53,6 @@ class View:
         """Image and labels."""
         pixels_HWC, labels_HW = self.dataset.read_labels(item)
         return self._chosen(pixels_HWC), labels_HW
-
-    def whole_picture(self, item: SliceFile, pixels_HWC: np.ndarray) -> np.ndarray:
-        """Image with all channels of the dataset, of which `pixels_HWC` was read."""
-        return self.dataset.read(item)[0] if self._channels else pixels_HWC
 
     def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
         """As the dataset's."""

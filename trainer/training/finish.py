@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,13 @@ from shared.imaging.datasets.base import Dataset
 from shared.ml.checkpoint import load_network, save_weights
 from shared.ml.predict import Predictor, Strangeness
 from shared.recipe import Recipe
-from shared.storage import learned
 from shared.storage.cards import SCHEMA, Calibration, Label, ModelCard, Weights
+from shared.storage.learned import LEARNED, Learned, read_learned, write_learned
 from trainer.training.accuracy import accuracy
 from trainer.training.card_text import render
 from trainer.training.run import Paths, Trained
-from trainer.training.select import Selection, patients_of, select
-from trainer.training.slices import Slices, volume_of
+from trainer.training.select import Selection, select
+from trainer.training.slices import Slices
 from trainer.training.strangeness import Change, fit, kinds, negative_of
 from trainer.training.validate import predict
 
@@ -41,13 +42,12 @@ def finish(
     folder = paths.out / "model"
     features = _strangeness(trained, recipe, device)
     if trained.split.validation:
-        selection = _select(trained, recipe, device)
+        selection = _select(trained, recipe, paths.out, device)
         unlike = _unlike_limits(trained, recipe, features, device)
     else:  # every patient was trained on: nothing is left to choose by, so the constants are those of the start
         selection, unlike = _inherited(paths)
     weights = save_weights(folder, trained.network, features)
-    seen = trained.slices.of((*trained.split.train, *trained.split.validation))
-    learned.write_learned(folder, trained.slices.digests(seen) + _learned_before(paths))
+    _remember(folder, paths, trained)
     card = _card(recipe, trained, selection, unlike, weights, model_id or recipe.name)
     card.dump(folder / CARD)
     if trained.split.test:
@@ -62,9 +62,13 @@ def finish(
     return folder
 
 
-def _learned_before(paths: Paths) -> list[bytes]:
-    """What the weights that the run went on from had learned from."""
-    return [] if paths.start_from is None else [*(learned.read_learned(paths.start_from) or ())]
+def _remember(folder: Path, paths: Paths, trained: Trained) -> None:
+    """Which pictures the weights have seen; nothing is said where that of the weights they began with is not known."""
+    before = Learned() if paths.start_from is None else read_learned(paths.start_from)
+    (folder / LEARNED).unlink(missing_ok=True)
+    if before is not None:
+        seen = trained.slices.of((*trained.split.train, *trained.split.validation))
+        write_learned(folder, Learned(trained.slices.digests(seen), joined=before.joined()))
 
 
 def _strangeness(trained: Trained, recipe: Recipe, device: torch.device) -> dict[str, torch.Tensor]:
@@ -76,9 +80,9 @@ def _strangeness(trained: Trained, recipe: Recipe, device: torch.device) -> dict
     complete = indices[_complete(trained.slices, indices)]
     if not len(complete):  # grey slices: there are no other sequences to make others of
         complete, other = indices, [negative_of(recipe.main_channel)]
-    like_NF = _second_outputs(predictor, trained.slices, indices, like, device)
+    like_NF = _second_outputs(predictor, trained.slices, indices, like, recipe, device)
     # Every third slice is enough to draw a line by, and there are many kinds.
-    return fit(like_NF, _second_outputs(predictor, trained.slices, complete[::3], other, device))
+    return fit(like_NF, _second_outputs(predictor, trained.slices, complete[::3], other, recipe, device))
 
 
 def _complete(slices: Slices, indices: np.ndarray) -> np.ndarray:
@@ -89,20 +93,34 @@ def _complete(slices: Slices, indices: np.ndarray) -> np.ndarray:
 
 
 def _second_outputs(
-    predictor: Predictor, slices: Slices, indices: np.ndarray, changes: list[Change], device: torch.device
+    predictor: Predictor,
+    slices: Slices,
+    indices: np.ndarray,
+    changes: list[Change],
+    recipe: Recipe,
+    device: torch.device,
 ) -> np.ndarray:
-    found = (predict(predictor, slices, indices, device, change) for change in changes)
+    found = (predict(predictor, slices, indices, recipe, device, change) for change in changes)
     return np.concatenate([second for batches in found for _, second in batches])
 
 
-def _select(trained: Trained, recipe: Recipe, device: torch.device) -> Selection:
-    indices = trained.slices.of(trained.split.validation)
+def _select(trained: Trained, recipe: Recipe, out: Path, device: torch.device) -> Selection:
+    """The maps of all validation slices lie on the disk meanwhile: a large study would not fit into memory."""
+    slices, indices = trained.slices, trained.slices.of(trained.split.validation)
+    shape = (len(indices), *slices.masks_NHW.shape[1:])
     predictor = Predictor(trained.network, recipe.test_time_augmentation)
-    found = np.concatenate([p for p, _ in predict(predictor, trained.slices, indices, device)])
-    found = np.clip(found, 1e-7, 1 - 1e-7)
-    names = [volume_of(trained.slices.patients[n]) for n in indices]
-    logits = patients_of(names, np.log(found / (1 - found)))
-    return select(logits, patients_of(names, trained.slices.masks_NHW[indices] > 0))
+    with TemporaryDirectory(dir=out) as folder:
+        make = np.lib.format.open_memmap
+        logits_NHW = make(Path(folder) / "logits.npy", "w+", np.float16, shape)
+        truth_NHW = make(Path(folder) / "truth.npy", "w+", np.bool_, shape)
+        done = 0
+        for found_BHW, _ in predict(predictor, slices, indices, recipe, device):
+            part = slice(done, done + len(found_BHW))
+            found_BHW = np.clip(found_BHW, 1e-7, 1 - 1e-7)
+            logits_NHW[part] = np.log(found_BHW / (1 - found_BHW))
+            truth_NHW[part] = slices.masks_NHW[indices[part]] > 0
+            done = part.stop
+        return select(logits_NHW, truth_NHW, slices.by_patient(indices))
 
 
 def _unlike_limits(
@@ -116,12 +134,11 @@ def _unlike_limits(
     strangeness = Strangeness(tensors["mean"], tensors["whitening"], tensors["direction"])
     predictor = Predictor(trained.network, strangeness=strangeness)
     like, _ = kinds(recipe.in_channels, recipe.main_channel)
+    indices = trained.slices.of(trained.split.validation)
     highest = []
-    for patient in trained.split.validation:
+    for rows in trained.slices.by_patient(indices).values():
         for change in like:
-            measured = _second_outputs(
-                predictor, trained.slices, trained.slices.of([patient]), [change], device
-            )
+            measured = _second_outputs(predictor, trained.slices, indices[rows], [change], recipe, device)
             highest.append(np.quantile(measured, 0.99, axis=0))
     limits = np.mean(highest, axis=0) + 2 * np.std(highest, axis=0)
     return {"limits": [round(float(value), 4) for value in limits]}
@@ -196,7 +213,7 @@ def _provenance(
         "recipe": plain,
         "start": trained.origin,
         "split": trained.split.to_dict(),
-        "slices": len(trained.slices.patients),
+        "slices": len(trained.slices.units),
         "epochs": trained.history[-1]["epoch"],
         "seconds": round(sum(entry["seconds"] for entry in trained.history)),
         "selection": {"on": "validation patients", "validation_dice": round(selection.validation_dice, 4)},

@@ -79,7 +79,7 @@ def run_training(recipe: Recipe, paths: Paths, device: torch.device, reporter: R
         aside=paths.out,
         on_slice=reporter.step,
     )
-    split = split_by_patient(slices.patients, recipe.split_fractions, recipe.seed)
+    split = split_by_patient(slices.units, recipe.split_fractions, recipe.seed)
     (paths.out / "split.json").write_text(json.dumps(split.to_dict(), indent=1))
     torch.manual_seed(recipe.seed)
     resume_from = paths.resume_from or (paths.checkpoint if paths.checkpoint.is_file() else None)

@@ -32,11 +32,11 @@ def fit_calibration(
     logits: np.ndarray, truth: np.ndarray, most: int = 2_000_000, seed: int = 0
 ) -> tuple[float, float]:
     """Platt scaling (1999): (scale, bias) so that sigmoid(scale * logit + bias) is the share of tumour pixels."""
-    flat, target = logits.ravel(), truth.ravel()
+    flat, target = logits.reshape(-1), truth.reshape(-1)
     if flat.size > most:
-        picks = np.random.default_rng(seed).choice(flat.size, most, replace=False)
+        picks = np.sort(np.random.default_rng(seed).choice(flat.size, most, replace=False))
         flat, target = flat[picks], target[picks]
-    x, y = torch.from_numpy(flat).double(), torch.from_numpy(target).double()
+    x, y = (torch.from_numpy(np.array(values, np.float64)) for values in (flat, target))
     parameters = torch.tensor([1.0, 0.0], dtype=torch.double, requires_grad=True)
     solver = torch.optim.LBFGS([parameters], max_iter=50, line_search_fn="strong_wolfe")
 
@@ -51,38 +51,33 @@ def fit_calibration(
     return scale, bias
 
 
-def select(logits: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]) -> Selection:
-    """Logits and masks of each validation patient, (D, H, W) each -> the constants, by mean volume Dice."""
-    scale, bias = fit_calibration(
-        np.concatenate([v.ravel() for v in logits.values()]),
-        np.concatenate([v.ravel() for v in truth.values()]),
+def select(logits_NHW: np.ndarray, truth_NHW: np.ndarray, patients: Mapping[str, np.ndarray]) -> Selection:
+    """The constants by mean volume Dice; `patients` are the rows of each validation patient.
+
+    Logits and masks may be memory-mapped: one patient at a time is looked at.
+    """
+    scale, bias = fit_calibration(logits_NHW, truth_NHW)
+    choices = [(region, threshold) for region in SMALLEST_REGIONS for threshold in THRESHOLDS]
+    dice_PC = np.array(
+        [
+            _scores(_published(scale * logits_NHW[rows].astype(np.float32) + bias), truth_NHW[rows], choices)
+            for rows in patients.values()
+        ]
     )
-    maps = {p: _published(scale * volume + bias) for p, volume in logits.items()}
-    scores = {
-        (region, threshold): float(np.mean(_scores(maps, truth, threshold, region)))
-        for region in SMALLEST_REGIONS
-        for threshold in THRESHOLDS
-    }
+    scores = dict(zip(choices, dice_PC.mean(axis=0).tolist(), strict=True))
     good = [choice for choice, score in scores.items() if score >= max(scores.values()) - TOLERANCE]
     region, threshold = min(good, key=lambda choice: (choice[0], abs(choice[1] - 0.5)))
     return Selection(scale, bias, threshold, region, scores[region, threshold])
 
 
 def _published(logits_DHW: np.ndarray) -> np.ndarray:
-    return np.rint(255 / (1 + np.exp(-logits_DHW.astype(np.float32)))).astype(np.uint8)
+    return np.rint(255 / (1 + np.exp(-logits_DHW))).astype(np.uint8)
 
 
-def _scores(
-    maps: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray], threshold: float, region: int
-) -> list[float]:
-    return [dice(_masks(maps[p], threshold, region), truth[p]) for p in maps]
+def _scores(map_DHW: np.ndarray, truth_DHW: np.ndarray, choices: Sequence[tuple[int, float]]) -> list[float]:
+    """Volume Dice of one patient for each (smallest region, threshold)."""
+    return [dice(_masks(map_DHW, threshold, region), truth_DHW) for region, threshold in choices]
 
 
 def _masks(map_DHW: np.ndarray, threshold: float, region: int) -> np.ndarray:
     return np.stack([binary_mask(map_HW, threshold, region) for map_HW in map_DHW])
-
-
-def patients_of(names: Sequence[str], arrays: np.ndarray) -> dict[str, np.ndarray]:
-    """Rows of `arrays` (N, ...), stacked by their patient's name."""
-    labels = np.asarray(names)
-    return {str(p): arrays[labels == p] for p in np.unique(labels)}

@@ -16,9 +16,8 @@ from shared.imaging.datasets.base import Dataset, SliceFile
 from shared.imaging.datasets.digest import BYTES, picture_digest
 from shared.imaging.preprocess import Preprocessing, imagenet_statistics
 from trainer.training.augment import Augment
-from trainer.training.dataset import View
 
-VERSION = 2  # of what the cache holds
+VERSION = 3  # of what the cache holds
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,8 @@ class Slices:
     images_NHWC: np.ndarray  # uint8: scaled to 0..1 by Preprocessing.scale, times 255
     masks_NHW: np.ndarray  # bool, or labels uint8 from 0 where there are several classes
     patients: tuple[str, ...]  # of each slice
-    digests_ND: np.ndarray  # uint8, of the pictures in their files; 0 for those that all are alike
+    units: tuple[str, ...]  # of the split, of each slice
+    digests_NCD: np.ndarray  # uint8, of each channel in its file; 0 where it has one value
 
     @property
     def with_tumour(self) -> np.ndarray:
@@ -41,12 +41,18 @@ class Slices:
         return int(self.images_NHWC.shape[-1])
 
     def digests(self, indices: np.ndarray) -> list[bytes]:
-        """Of these slices' pictures (shared.imaging.datasets.digest)."""
-        return [digest.tobytes() for digest in self.digests_ND[indices] if digest.any()]
+        """Of these slices' channels (shared.imaging.datasets.digest)."""
+        return [d.tobytes() for d in self.digests_NCD[indices].reshape(-1, BYTES) if d.any()]
 
-    def of(self, patients: Iterable[str]) -> np.ndarray:
-        """Indices of these patients' slices, in order."""
-        return np.flatnonzero(np.isin(self.patients, list(patients)))
+    def of(self, units: Iterable[str]) -> np.ndarray:
+        """Indices of the slices of these units of the split, in order."""
+        wanted = set(units)
+        return np.array([n for n, unit in enumerate(self.units) if unit in wanted], int)
+
+    def by_patient(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """The places in `indices` of each patient's slices."""
+        names = np.array([self.patients[n] for n in indices])
+        return {str(name): np.flatnonzero(names == name) for name in np.unique(names)}
 
 
 def prepare(
@@ -76,7 +82,8 @@ def prepare(
             for file in (*files, stamp):
                 (made / file.name).replace(file)
     images, masks, digests = (np.load(file, "r") for file in files)
-    return Slices(images, masks, tuple(item.patient for item in items), digests)
+    patients, units = (tuple(names) for names in zip(*((i.patient, i.unit) for i in items), strict=True))
+    return Slices(images, masks, patients, units, digests)
 
 
 def _decode(
@@ -92,9 +99,9 @@ def _decode(
     make = np.lib.format.open_memmap
     images = make(folder / "images.npy", "w+", np.uint8, (*shape, channels))
     masks = make(folder / "masks.npy", "w+", np.bool_ if classes == 1 else np.uint8, shape)
-    digests = make(folder / "digests.npy", "w+", np.uint8, (len(items), BYTES))
+    digests = make(folder / "digests.npy", "w+", np.uint8, (len(items), channels, BYTES))
     n = 0
-    for _, group in groupby(items, key=lambda item: volume_of(item.patient)):
+    for _, group in groupby(items, key=lambda item: item.patient):
         slices = list(group)
         # Twice through the slices where brightness is that of the volume; the reader keeps one that is a single file.
         levels_C2 = preprocessing.levels(dataset.read(item)[0] for item in slices)
@@ -103,26 +110,23 @@ def _decode(
             scaled = preprocessing.letterbox(preprocessing.scale(pixels_HWC, levels_C2))
             images[n] = np.rint(scaled * 255)
             masks[n] = fitted_labels(preprocessing, labels_HW if classes > 1 else labels_HW > 0)
-            # Of the whole picture: who meets it elsewhere need not know which channels were taken of it.
-            whole_HWC = dataset.whole_picture(item, pixels_HWC) if isinstance(dataset, View) else pixels_HWC
-            digests[n] = np.frombuffer(picture_digest(whole_HWC) or bytes(BYTES), np.uint8)
+            joined = b"".join(picture_digest(pixels_HWC[..., [c]]) or bytes(BYTES) for c in range(channels))
+            digests[n] = np.frombuffer(joined, np.uint8).reshape(channels, BYTES)
             n += 1
             on_slice(n)
     for array in (images, masks, digests):
         array.flush()
 
 
-def volume_of(patient: str) -> str:
-    """The patient, also where each slice is one of its own (`split: slice`)."""
-    return patient.partition("/")[0]
-
-
 def fitted_labels(preprocessing: Preprocessing, labels_HW: np.ndarray) -> np.ndarray:
-    """Labels or a mask (H, W) at the network's size: to each pixel the label that fills at least half of it."""
+    """Labels or a mask (H, W) at the network's size: tumour where it fills at least half, of the class with most."""
     fitted = np.zeros((preprocessing.image_size, preprocessing.image_size), labels_HW.dtype)
-    for label in np.unique(labels_HW[labels_HW > 0]):
-        share_HW1 = preprocessing.letterbox((labels_HW == label)[..., None].astype(np.float32))
-        fitted[share_HW1[..., 0] >= 0.5] = label
+    labels = np.unique(labels_HW[labels_HW > 0])
+    if not len(labels):
+        return fitted
+    shares_HWK = preprocessing.letterbox((labels_HW[..., None] == labels).astype(np.float32))
+    tumour_HW = shares_HWK.sum(axis=2) >= 0.5
+    fitted[tumour_HW] = labels[shares_HWK.argmax(axis=2)][tumour_HW]
     return fitted
 
 

@@ -38,7 +38,9 @@ def permuted(*order: int) -> Change:
 def kinds(channels: int, main: int) -> tuple[list[Change], list[Change]]:
     """Changes that give images like those trained on, and changes that give others."""
     others = [c for c in range(channels) if c != main]
-    like = [lambda images: images, one_channel(main)]
+    like: list[Change] = [lambda images: images]
+    if others:
+        like.append(one_channel(main))
     unlike = [one_channel(c) for c in others] + [negative_of(c) for c in range(channels)]
     return like, [*unlike, *(permuted(*np.roll(range(channels), turn)) for turn in range(1, channels))]
 

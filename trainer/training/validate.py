@@ -10,8 +10,7 @@ from shared import catalog
 from shared.ml.models.network import SegmentationNetwork
 from shared.ml.predict import Predictor, tumour_logit
 from shared.recipe import Recipe
-from trainer.training.metrics import dice
-from trainer.training.slices import Slices, standardise, volume_of
+from trainer.training.slices import Slices, standardise
 
 SAMPLES = 8
 Change = Callable[[np.ndarray], np.ndarray]
@@ -57,13 +56,14 @@ def predict(
     predictor: Predictor,
     slices: Slices,
     indices: np.ndarray,
+    recipe: Recipe,
     device: torch.device,
     change: Change = lambda images: images,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of (probability_BHW, strangeness or features_BF), float32, of these slices after `change`, in order."""
     predictor = predictor.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     for x_BCHW in _batches(slices, indices, device, change):
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.autocast):
             probability, features, *_ = predictor(x_BCHW)
         yield probability.float().cpu().numpy(), features.float().cpu().numpy()
 
@@ -77,30 +77,35 @@ def validate(
     device: torch.device,
     on_slice: Callable[[int], None] = lambda done: None,
 ) -> Validated:
-    """The network on the validation patients' slices."""
+    """The network on the validation patients' slices; kept of each are counts alone, and of a few the masks."""
     loss_function = catalog.load(catalog.LOSSES, recipe.loss, "loss")(**recipe.loss_options)
     network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    found_NHW = np.empty((len(indices), *slices.masks_NHW.shape[1:]), slices.masks_NHW.dtype)
+    classes = [None, *range(1, recipe.classes + 1)] if recipe.classes > 1 else [None]
+    counts_NK2 = np.zeros((len(indices), len(classes), 2), np.int64)  # found in both; found and true together
+    chosen, samples = _chosen(slices, indices), []
     done, losses = 0, []
     for x_BCHW in _batches(slices, indices, device, lambda images: images):
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.autocast):
             logits_BKHW = network(x_BCHW)
         logits_BKHW = logits_BKHW.float().cpu()
-        part = slice(done, done + len(logits_BKHW))
-        truth_B1HW = torch.from_numpy(slices.masks_NHW[indices[part]])[:, None]
-        losses.append(float(loss_function(logits_BKHW, truth_B1HW)) * len(truth_B1HW))
-        found_NHW[part] = labels_of(logits_BKHW).numpy()
-        done = part.stop
+        truth_BHW = slices.masks_NHW[indices[done : done + len(logits_BKHW)]]
+        losses.append(
+            float(loss_function(logits_BKHW, torch.from_numpy(truth_BHW)[:, None])) * len(truth_BHW)
+        )
+        for truth_HW, found_HW in zip(truth_BHW, labels_of(logits_BKHW).numpy(), strict=True):
+            counts_NK2[done] = [_overlap(found_HW, truth_HW, label) for label in classes]
+            if done in chosen:
+                samples.append(_sample(slices, int(indices[done]), recipe, truth_HW, found_HW))
+            done += 1
         on_slice(done)
-    truth_NHW = slices.masks_NHW[indices]
-    patients = np.array([volume_of(slices.patients[n]) for n in indices])
-    rows = {str(p): patients == p for p in np.unique(patients)}
-    scores = {p: dice(found_NHW[own] > 0, truth_NHW[own] > 0) for p, own in rows.items()}
+    rows = slices.by_patient(indices)
+    dice_PK = {patient: _dice(counts_NK2[own].sum(axis=0)) for patient, own in rows.items()}
+    scores = {patient: values[0] for patient, values in dice_PK.items()}
     by_class = {
-        label: [dice(found_NHW[own] == label, truth_NHW[own] == label) for own in rows.values()]
-        for label in range(1, recipe.classes + 1 if recipe.classes > 1 else 1)
+        label: [values[k] for values in dice_PK.values()]
+        for k, label in enumerate(classes)
+        if label is not None
     }
-    samples = _samples(slices, indices, recipe.main_channel, found_NHW > 0, truth_NHW > 0)
     return Validated(sum(losses) / done, scores, by_class, samples)
 
 
@@ -112,11 +117,23 @@ def labels_of(logits_BKHW: torch.Tensor) -> torch.Tensor:
     return torch.where(tumour_BHW, 1 + logits_BKHW[:, 1:].argmax(dim=1), 0)
 
 
-def _samples(
-    slices: Slices, indices: np.ndarray, channel: int, found_NHW: np.ndarray, truth_NHW: np.ndarray
-) -> list[Sample]:
-    """The same slices each time: spread over those with tumour; in colour if they have three channels."""
-    shown = np.flatnonzero(truth_NHW.any(axis=(1, 2)))
-    shown = shown[np.unique(np.linspace(0, len(shown) - 1, SAMPLES).astype(int))] if len(shown) else shown
-    seen = [0, 1, 2] if slices.channels == 3 else [channel] * 3
-    return [Sample(slices.images_NHWC[indices[n]][..., seen], truth_NHW[n], found_NHW[n]) for n in shown]
+def _overlap(found_HW: np.ndarray, truth_HW: np.ndarray, label: int | None) -> tuple[int, int]:
+    """Pixels of both, and those of either counted together; of one label, or of any."""
+    found_HW, truth_HW = (array > 0 if label is None else array == label for array in (found_HW, truth_HW))
+    return int((found_HW & truth_HW).sum()), int(found_HW.sum()) + int(truth_HW.sum())
+
+
+def _dice(counts_K2: np.ndarray) -> list[float]:
+    return [2.0 * both / total if total else 1.0 for both, total in counts_K2.tolist()]
+
+
+def _chosen(slices: Slices, indices: np.ndarray) -> set[int]:
+    """Places of the same slices each time: spread over those with tumour."""
+    shown = np.flatnonzero([slices.masks_NHW[n].any() for n in indices])
+    return set(shown[np.linspace(0, len(shown) - 1, SAMPLES).astype(int)].tolist()) if len(shown) else set()
+
+
+def _sample(slices: Slices, index: int, recipe: Recipe, truth_HW: np.ndarray, found_HW: np.ndarray) -> Sample:
+    """In colour if the slice has three channels."""
+    seen = [0, 1, 2] if slices.channels == 3 else [recipe.main_channel] * 3
+    return Sample(slices.images_NHWC[index][..., seen], truth_HW > 0, found_HW > 0)

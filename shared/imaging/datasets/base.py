@@ -18,12 +18,21 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class SliceFile:
-    """One slice and its mask, by their paths in the dataset; `index` is the position in the patient's volume."""
+    """One slice and its mask, by their paths in the dataset; `index` is the position in the patient's volume.
+
+    `part` is what goes as a whole into one part of a split: the patient, if it is not given.
+    """
 
     patient: str
     index: int
     image: PurePosixPath
     mask: PurePosixPath
+    part: str = ""
+
+    @property
+    def unit(self) -> str:
+        """See `part`."""
+        return self.part or self.patient
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,18 @@ _SPELLED = {
     "otmulticlass": SEGMENTATION, "ot": SEGMENTATION,
 }  # fmt: skip
 _VOLUME = re.compile(r"(?P<stem>.+)\.nii(\.gz)?", re.IGNORECASE | re.DOTALL)
-_BETWEEN = re.compile(r"[ ._-]+")
+_SEPARATORS = " ._-"
+_BETWEEN = re.compile(f"[{_SEPARATORS}]+")
 _EXPERTS_OF_2013 = {
     "otmulticlass",
     "ot",
 }  # in these files 3 is non-enhancing tumour, whatever else is in them
-# A patient who was scanned more than once: BraTS-GLI-00005-001, brats_tcia_pat105_0120, Brats18_TCIA01_147_1.
+# A patient who was scanned more than once: BraTS-GLI-00005-001, brats_tcia_pat105_0120, Brats18_TCIA01_147_1,
+# and sub-01_ses-02 of BIDS.
 # The numbers of BraTS20_Training_001 and BraTS2021_00495 are patients.
 _SCAN = re.compile(
-    r"(?P<patient>brats-[a-z]+-\d+|brats_(?:2013|tcia)_pat\d+|brats1[789]_(?:2013|cbica|tcia\d*)_[a-z0-9]+)[-_]\d+",
+    r"(?P<patient>brats-[a-z]+-\d+|brats_(?:2013|tcia)_pat\d+|brats1[789]_(?:2013|cbica|tcia\d*)_[a-z0-9]+)[-_]\d+"
+    r"|(?P<subject>sub-[a-z0-9]+)_ses-.+",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -67,7 +70,8 @@ class Cases:
 class _File:
     path: PurePosixPath
     kind: str
-    case: str  # what the name says besides the modality
+    case: str  # what the name says besides the modality, its words joined by _
+    stem: str  # the same as it is spelled
 
 
 def find_cases(names: Iterable[str]) -> Cases:
@@ -87,6 +91,7 @@ def find_cases(names: Iterable[str]) -> Cases:
         else:
             folders[folder].append(file)
     found, ambiguous = [], []
+    called = _names(folders)
     for folder, files in folders.items():
         kinds = [file.kind for file in files]
         together = len(set(kinds)) == len(kinds)
@@ -94,7 +99,7 @@ def find_cases(names: Iterable[str]) -> Cases:
         for file in files:
             groups["" if together else file.case].append(file)
         for name, group in groups.items():
-            case, twice = _case(folder, name or _name(folder, group), group)
+            case, twice = _case(folder, name or called[folder], group)
             ambiguous += twice
             if case.modalities:
                 found.append(case)
@@ -117,12 +122,32 @@ def _recognised(path: PurePosixPath) -> _File | None:
         said = [place for place, word in enumerate(words) if word.lower() in _SPELLED]
         if said and (said[-1] == len(words) - 1 or len(said) == 1):
             place = said[-1]
-            return _File(path, _SPELLED[words[place].lower()], "_".join(words[:place] + words[place + 1 :]))
+            case = "_".join(words[:place] + words[place + 1 :])
+            return _File(path, _SPELLED[words[place].lower()], case, _without(match["stem"], place))
     return None
 
 
-def _name(folder: PurePosixPath, files: Sequence[_File]) -> str:
-    return folder.name or commonprefix([file.case for file in files]).strip(" ._-") or "case"
+def _without(stem: str, place: int) -> str:
+    """The file's name without the word there and what is between the words around it."""
+    pieces = re.split(f"({_BETWEEN.pattern})", stem)  # words, and what is between each two
+    before, after = "".join(pieces[: 2 * place]), "".join(pieces[2 * place + 1 :])
+    return (before.rstrip(_SEPARATORS) + after).strip(_SEPARATORS)
+
+
+def _names(folders: Mapping[PurePosixPath, Sequence[_File]]) -> dict[PurePosixPath, str]:
+    """What a case is called that has a folder of its own: by the folder, unless several have its name.
+
+    Then by what its files share, where that differs: sub-01/anat/sub-01_t1.nii.gz, sub-02/anat/sub-02_t1.nii.gz.
+    """
+    shared = {folder: commonprefix([file.stem for file in files]) for folder, files in folders.items()}
+    stems = {folder: stem.strip(_SEPARATORS) for folder, stem in shared.items()}
+    of_name: defaultdict[str, set[str]] = defaultdict(set)
+    for folder, stem in stems.items():
+        of_name[folder.name].add(stem)
+    return {
+        folder: (stem if len(of_name[folder.name]) > 1 else folder.name) or folder.name or stem or "case"
+        for folder, stem in stems.items()
+    }
 
 
 def _case(folder: PurePosixPath, name: str, files: Sequence[_File]) -> tuple[Case, list[PurePosixPath]]:
@@ -138,7 +163,7 @@ def _told_apart(cases: Sequence[Case]) -> list[Case]:
     scans = defaultdict(list)
     for case in cases:
         match = _SCAN.fullmatch(case.name)
-        scans[match["patient"] if match else case.name].append(case)
+        scans[(match["patient"] or match["subject"]) if match else case.name].append(case)
     found = []
     for patient, group in scans.items():
         for case in group:

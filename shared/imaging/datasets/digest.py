@@ -1,4 +1,4 @@
-"""Which picture a slice is, by its pixels: whether a model has seen it, whatever its file is called or packed in."""
+"""Which picture a slice is, by its pixels: the same whatever its file is called or packed in."""
 
 import hashlib
 
@@ -19,3 +19,9 @@ def picture_digest(pixels_HWC: np.ndarray) -> bytes | None:
     digest = hashlib.blake2b(repr(pixels_HWC.shape).encode(), digest_size=BYTES)
     digest.update(np.ascontiguousarray(pixels_HWC).data)
     return digest.digest()
+
+
+def channel_digests(pixels_HWC: np.ndarray) -> frozenset[bytes]:
+    """Of each channel by itself, so that a patient is known again by one sequence of several."""
+    digests = (picture_digest(pixels_HWC[..., c : c + 1]) for c in range(pixels_HWC.shape[2]))
+    return frozenset(digest for digest in digests if digest is not None)

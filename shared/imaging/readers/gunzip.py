@@ -5,6 +5,9 @@ import zlib
 from shared.contract.errors import UndecodableImage
 
 _STEP = 1 << 20
+# What zlib has not used of a piece it copies: at each step, and at the end of each member.
+_PIECE = 1 << 16
+_MAX_MEMBERS = 1000
 
 
 def is_gzip(data: bytes) -> bool:
@@ -39,7 +42,7 @@ class Unzipped:
         self._packed = memoryview(data)
         self._inflate = zlib.decompressobj(wbits=31)
         self._content = bytearray()
-        self._over = False
+        self._members, self._over = 1, False
 
     def head(self, count: int) -> bytes:
         """The first `count` bytes, or as many as there are."""
@@ -62,11 +65,11 @@ class Unzipped:
         """At least a byte, unless the stream is over."""
         while not self._over:
             try:
-                piece = self._inflate.decompress(self._packed[:_STEP], most)
+                piece = self._inflate.decompress(self._packed[:_PIECE], most)
             except zlib.error:
                 raise UndecodableImage("The gzip file is damaged and cannot be unpacked.") from None
             rest = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
-            self._packed = self._packed[min(_STEP, len(self._packed)) - len(rest) :]
+            self._packed = self._packed[min(_PIECE, len(self._packed)) - len(rest) :]
             if self._inflate.eof:
                 self._next_member()
             elif not piece and not self._packed:
@@ -77,6 +80,11 @@ class Unzipped:
 
     def _next_member(self) -> None:
         if is_gzip(self._packed[:2].tobytes()):
+            self._members += 1
+            if self._members > _MAX_MEMBERS:
+                raise UndecodableImage(
+                    f"The gzip file has more than {_MAX_MEMBERS:,} members; pack it in one piece."
+                )
             self._inflate = zlib.decompressobj(wbits=31)
         else:  # padding with zeros is usual, and gzip itself passes over anything else
             self._over = True

@@ -184,6 +184,27 @@ def test_the_same_request_again_is_200_with_the_same_evaluation(api: Api) -> Non
     assert len(api.jobs.woken) == 1
 
 
+def test_the_same_request_again_is_answered_though_the_alias_moved_or_the_model_has_gone(api: Api) -> None:
+    by_alias, by_id = "/v1/models/default/evaluations", "/v1/models/other/evaluations"
+    other_key = {"Idempotency-Key": "evaluation-18"}
+    first, second = start(api, KEY, at=by_alias), start(api, other_key, at=by_id)
+    api.parts.models.set_alias("default", "other")
+    again = start(api, KEY, at=by_alias)
+    assert (again.status_code, again.json) == (200, first.json)
+    assert again.json["model"] == "lgg-unet"
+    api.parts.models.set_alias("default", "lgg-unet")
+    api.parts.models.delete("other")
+    again = start(api, other_key, at=by_id)
+    assert (again.status_code, again.json) == (200, second.json)
+    assert start(api, {"Idempotency-Key": "evaluation-19"}, at=by_id).status_code == 404
+    assert len(api.jobs.woken) == 2
+
+
+def test_a_key_that_named_an_unknown_model_may_be_used_again(api: Api) -> None:
+    assert start(api, KEY, at="/v1/models/nobody/evaluations").status_code == 404
+    assert start(api, KEY).status_code == 202
+
+
 def test_a_request_that_was_refused_may_be_sent_again_with_its_key(api: Api) -> None:
     assert start(api, KEY, split="?").status_code == 422
     for trouble in ("down", "send_fails"):

@@ -110,7 +110,7 @@ def test_all_that_is_wrong_with_the_files_is_said_at_once(tmp_path):
         "README.md": ["Is not UTF-8."],
         "curves.png": ["Is not a PNG."],
         "history.json": ["Is not JSON."],
-        "learned.json": ["learned.json is not of a kind that is known here."],
+        "learned.json": ["learned.json is not of a kind that is known here, or too long."],
         "card.json": ["Has more than 1048576 bytes."],
     }
 

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from shared.contract.errors import DatasetError, InvalidFields, ServiceError
+from shared.contract.config import ConfigError
+from shared.contract.errors import DatasetError, InvalidFields, ServiceError, UndecodableImage
 from tests.fakes.study import make_study
 from trainer.evaluation import evaluate as evaluating
 from trainer.evaluation.child import Pipe, do, explain
@@ -70,13 +71,14 @@ def test_the_question_is_that_of_the_order(out, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluating, "evaluate", evaluate)
     make_study(tmp_path / "data", patients=2, slices=3)
     order = EvaluationOrder(
-        "m", "a", str(tmp_path / "data"), "lgg", {}, "my study", "test", True, "o", "cpu", 1, 0
-    )
+        "m", "a", str(tmp_path / "data"), "lgg", {}, "my study", "test", True, "o", "cpu", 1, 0,
+        engine="torch", cache="kept",
+    )  # fmt: skip
     do(order, Pipe(out, Silent()))
     ((question, folder),) = asked
     assert (str(question.model), str(question.against), str(folder)) == ("m", "a", "o")
     assert (question.dataset_name, question.split, question.flips_on) == ("my study", "test", True)
-    assert question.device == "cpu"
+    assert (question.device, question.engine, str(question.cache_dir)) == ("cpu", "torch", "kept")
     assert said(out)[-1] == {"event": "finished", "result": {"dice": 1}}
 
 
@@ -93,7 +95,9 @@ def test_patients_are_called_by_pseudonyms_and_the_masks_are_said_to_be_whose_th
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [
-        (DatasetError("a.tif is broken"), "dataset_invalid", "a.tif is broken"),
+        (DatasetError("Smith/a.tif is broken"), "dataset_invalid", "upload it again"),
+        (UndecodableImage("Smith/a.tif is broken"), "dataset_invalid", "upload it again"),
+        (ConfigError("ENGINE is wrong"), "evaluation_failed", "ENGINE is wrong"),
         (
             InvalidFields(errors={"model": ["takes 4 channels"]}),
             "evaluation_failed",
@@ -103,12 +107,14 @@ def test_patients_are_called_by_pseudonyms_and_the_masks_are_said_to_be_whose_th
         (OSError(errno.ENOSPC, "x"), "disk_full", "Make room"),
         (MemoryError(), "out_of_memory", "memory"),
         (RuntimeError("CUDA out of memory. Tried"), "out_of_memory", "memory"),
-        (ZeroDivisionError("by zero"), "evaluation_failed", "ZeroDivisionError: by zero"),
+        (KeyError("Smith/a.tif"), "evaluation_failed", "KeyError"),
+        (PermissionError(errno.EACCES, "x", "Smith/a.tif"), "evaluation_failed", "Permission denied"),
     ],
 )
 def test_failures_are_explained(tmp_path, error, code, says):
     failure = explain(error, tmp_path)
     assert failure.code == code and says in failure.detail
+    assert "Smith" not in failure.detail
 
 
 def test_a_dataset_whose_files_are_gone_was_deleted(tmp_path):

@@ -91,9 +91,9 @@ def test_pictures_are_remembered_by_their_digest_alone(tmp_path):
     memory = Memory.of(folder, known)
     (first, *_), (other, *_) = items("A"), items("B")
     assert memory.known
-    assert memory.has(first, b"12345678")
-    assert not memory.has(other, b"87654321")  # of the same name, and another picture
-    assert not memory.has(first, None)  # a black one
+    assert memory.has(first, {b"87654321", b"12345678"})  # by one of its channels
+    assert not memory.has(other, {b"87654321"})  # of the same name, and another picture
+    assert not memory.has(first, ())  # a black one
 
 
 def test_where_pictures_were_not_recorded_the_card_s_names_are_remembered(tmp_path):

@@ -189,6 +189,16 @@ def test_test_time_flips_are_those_of_the_question_else_of_the_card(tmp_path, fl
     assert answers.flips == [expected]
 
 
+def test_the_engine_that_was_asked_for_opens_both_models_and_is_named_with_its_device(tmp_path):
+    ours, theirs = model_folder(tmp_path, "ours"), model_folder(tmp_path, "theirs")
+    answers = Answers(ours=FOUND, theirs=FOUND)
+    asked = {"against": theirs, "engine": "torch", "cache_dir": tmp_path / "cache", "device": "cuda:1"}
+    result = ask(tmp_path, Study(TRUTHS), ours, answers=answers, **asked)
+    for model, name in ((result["model"], "torch-for-ours"), (result["against"], "torch-for-theirs")):
+        assert (model["engine"], model["device"]) == (name, "cuda:1")
+    assert answers.kept_in == [tmp_path / "cache"] * 2
+
+
 def test_classes_of_the_same_names_are_measured_whatever_their_order(tmp_path):
     dataset = Study({"A": [square(label=1)], "B": [square(label=2)]}, classes=("core", "Oedema"))
     folder = model_folder(tmp_path, classes=("oedema", "core"))

@@ -150,6 +150,7 @@ def test_what_the_numbers_are_and_are_not_is_said(full):
         "Taha and Hanbury 2015",
         "both empty slices",
         "Made 2026-01-02 03:04 UTC",
+        "auto-for-ours on cpu; theirs: auto-for-theirs on cpu",
         "How the model was trained",
     ):
         assert said in text

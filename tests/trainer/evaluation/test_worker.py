@@ -44,7 +44,9 @@ class Bench:
             self.models.register(card(id), f"models/{id}")
         new = NewEvaluation("me", "mine", "other", self.dataset.id, "test", False, "req-1")
         self.id = self.evaluations.accept(new).id
-        settings = EvaluationSettings(self.work_dir, "cpu", 3, 5, 10.0)
+        settings = EvaluationSettings(
+            self.work_dir, "cpu", 3, 5, 10.0, engine="openvino", cache_dir=tmp_path / "cache"
+        )
         self.evaluator = Evaluator(
             self.evaluations, self.datasets, self.models, self, self, self.files, settings, lambda: self.stop,
             self.start,
@@ -109,6 +111,7 @@ def test_the_order_has_all_that_was_asked_for(bench):
         3,
         5,
     )
+    assert (order.engine, order.cache) == ("openvino", str(bench.tmp_path / "cache"))
 
 
 def test_progress_is_kept_while_it_goes_on(bench):
@@ -153,12 +156,13 @@ def test_one_that_breaks_off_once_succeeds_the_next_time(bench):
     assert (view.status, view.attempts, view.fence) == ("succeeded", 2, 2)
 
 
-def test_one_that_the_kernel_ended_for_its_memory_says_so(bench, monkeypatch):
+def test_one_that_the_kernel_ended_for_its_memory_fails_at_once_and_says_what_to_do(bench, monkeypatch):
     kills = iter(range(100))
     monkeypatch.setattr(attempt, "out_of_memory_kills", lambda: next(kills))
-    for _ in range(3):
-        view = bench.do(["kill"])
+    view = bench.do(["kill"])
+    assert (view.status, view.attempts, view.error["code"]) == ("failed", 1, "out_of_memory")
     assert "want of memory" in view.error["message"]
+    assert "again when the worker has less to do" in view.error["message"]
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,21 @@
 """Numbers of a small study: what cannot be measured is None, never NaN, which no card may hold."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from trainer.training.assess import Finding, calibration_metrics, slice_metrics, volume_metrics
+from tests.fakes.evaluation import model_folder
+from trainer.training import assess
+from trainer.training.assess import Finding, Look, calibration_metrics, slice_metrics, volume_metrics
 
 
 def finding(truth, mask, patient="p", probability=200):
-    plane = np.zeros((4, 4), bool)
-    plane[:2] = True
-    return Finding(
-        patient, plane & truth, plane & mask, np.full((4, 4), probability, np.uint8), 0.8, np.zeros(2)
-    )
+    half = np.zeros((4, 4), bool)
+    half[:2] = True
+    look = Look(np.full((4, 4), probability, np.uint8), half & mask, np.zeros(2), half.astype(np.uint8))
+    return replace(Finding.of(patient, half & truth, look, 0.5), confidence=0.8)
 
 
 @pytest.mark.parametrize("truth", [True, False])
@@ -35,3 +37,12 @@ def test_the_numbers_are_those_of_the_slices():
         "slices": 1, "mean_confidence": 0.8, "share_of_mask_that_is_tumour": 1.0,
         "expected_calibration_error": 0.2,
     }  # fmt: skip
+
+
+def test_the_engine_and_the_folder_of_converted_models_are_those_asked_for(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(assess, "open_engine", lambda source, *given: opened.append((source.folder, *given)))
+    folder = model_folder(tmp_path)
+    assess.served(folder, "cpu")
+    assess.served(folder, "cuda:1", (), "torch", tmp_path / "cache")
+    assert opened == [(folder, "cpu", "auto", None), (folder, "cuda:1", "torch", tmp_path / "cache")]

@@ -8,9 +8,10 @@ import os
 import pytest
 import torch
 
-from shared.contract.errors import DatasetError, InvalidFields, LossNotFinite
+from shared.contract.errors import DatasetError, InvalidFields, LossNotFinite, UndecodableImage
 from shared.contract.names import Stage
 from tests.fakes.launch import until
+from trainer.runs.failures import UNREADABLE
 from trainer.runs.inside import Commands, Ended
 from trainer.training.child import Pipe, explain
 
@@ -154,13 +155,34 @@ def test_a_failure_has_a_reason_that_a_person_understands(error, code, tmp_path)
     assert len(failure.detail) > 5
 
 
+SECRET = "data/Smith^John/Smith_7.tif"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (DatasetError(f"{SECRET} is not there any more."), UNREADABLE),
+        (UndecodableImage(f"{SECRET} is damaged."), UNREADABLE),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", SECRET), "No such file or directory"),
+        (OSError(errno.EIO, f"cannot read {SECRET}"), "OSError: Input/output error"),
+        (OSError(f"cannot identify {SECRET}"), "(OSError)"),
+        (ValueError(f"{SECRET} has no mask"), "(ValueError)"),
+    ],
+)
+def test_no_file_is_named(error, said, tmp_path):
+    failure = explain(error, tmp_path)
+    assert "Smith" not in failure.detail and "data/" not in failure.detail
+    assert said in failure.detail
+
+
 def test_the_field_that_was_wrong_is_named(tmp_path):
     failure = explain(InvalidFields(errors={"encoder_weights": ["cannot be had"]}), tmp_path)
     assert failure.detail == "encoder_weights: cannot be had"
 
 
 def test_data_that_went_away_is_said_so(tmp_path):
-    assert explain(FileNotFoundError("x.tif"), tmp_path / "gone").code == "dataset_gone"
+    for error in (FileNotFoundError("x.tif"), DatasetError("x.tif is not there any more.")):
+        assert explain(error, tmp_path / "gone").code == "dataset_gone"
 
 
 def test_a_feeding_process_that_was_killed_is_worth_another_try(tmp_path):

@@ -45,8 +45,9 @@ def test_pseudonyms_replace_names_everywhere(study):
 def test_slices_are_units_of_their_own_where_the_split_is_by_slice(study):
     recipe = recipe_from({"name": "x", "split": "slice"})
     items = open_dataset(recipe, study, {}, pseudonyms=True).slices()
-    assert len({item.patient for item in items}) == len(items) == 9
-    assert len({item.patient.partition("/")[0] for item in items}) == 3
+    assert len({item.unit for item in items}) == len(items) == 9
+    assert len({item.patient for item in items}) == 3
+    assert all(item.unit == f"{item.patient}/{item.index}" for item in items)
 
 
 def test_the_same_patients_are_left_with_pseudonyms_and_without(study):

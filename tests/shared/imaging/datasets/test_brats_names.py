@@ -82,6 +82,39 @@ def test_scans_of_one_patient_come_together(names: list[str], patients: list[str
     assert [(case.name, case.patient) for case in found.cases] == list(zip(names, patients, strict=True))
 
 
+def test_folders_that_all_have_one_name_are_told_apart_by_their_files() -> None:
+    names = [
+        path
+        for n in ("sub-01", "sub-02", "sub-03")
+        for path in files(f"{n}/anat", f"{n}_T1w", f"{n}_FLAIR", f"{n}_seg")
+    ]
+    found = find_cases([*names, *files("sub-04/anat", "T1w", "FLAIR", "seg")])
+    assert [case.patient for case in found.cases] == ["anat", "sub-01", "sub-02", "sub-03"]
+    assert [case.name for case in found.cases] == ["anat", "sub-01", "sub-02", "sub-03"]
+    assert {len(case.modalities) for case in found.cases} == {2}
+
+
+def test_sessions_of_one_subject_come_together() -> None:
+    scans = ("sub-01_ses-1", "sub-01_ses-2", "sub-02_ses-1")
+    names = [p for s in scans for p in files(f"{s.replace('_', '/')}/anat", f"{s}_T1w", f"{s}_seg")]
+    found = find_cases(names)
+    assert [(case.name, case.patient) for case in found.cases] == [
+        ("sub-01_ses-1", "sub-01"),
+        ("sub-01_ses-2", "sub-01"),
+        ("sub-02_ses-1", "sub-02_ses-1"),
+    ]
+
+
+@pytest.mark.parametrize("stem", ["BraTS_001_", "brain.", ""])
+def test_folders_of_one_name_whose_files_share_their_names_are_one_patient(stem: str) -> None:
+    names = [f"{stem}t1", f"{stem}seg"]
+    found = find_cases(files("site1/BraTS_001", *names) + files("site2/BraTS_001", *names))
+    assert [(case.name, case.patient) for case in found.cases] == [
+        ("site1/BraTS_001", "BraTS_001"),
+        ("site2/BraTS_001", "BraTS_001"),
+    ]
+
+
 def test_cases_of_one_name_in_two_folders_are_one_patient() -> None:
     found = find_cases(files("train/A", "A_flair", "A_seg") + files("val/A", "A_flair", "A_seg"))
     assert [(case.name, case.patient) for case in found.cases] == [("train/A", "A"), ("val/A", "A")]

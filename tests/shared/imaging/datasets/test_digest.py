@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared.imaging.datasets.digest import BYTES, picture_digest
+from shared.imaging.datasets.digest import BYTES, channel_digests, picture_digest
 
 
 def picture(seed=0, channels=3):
@@ -24,6 +24,14 @@ def test_other_pixels_or_another_shape_have_another():
 def test_grey_is_the_same_in_one_channel_and_in_three():
     grey = picture(channels=1)
     assert picture_digest(grey) == picture_digest(np.repeat(grey, 3, axis=2))
+
+
+def test_a_picture_is_known_by_each_of_its_channels():
+    whole = picture(channels=4)
+    assert len(channel_digests(whole)) == 4
+    assert channel_digests(whole[..., [3, 1]]) < channel_digests(whole)
+    whole[..., 2] = 0
+    assert len(channel_digests(whole)) == 3
 
 
 def test_pictures_of_one_value_are_no_evidence():
