@@ -63,9 +63,8 @@ class ModelFolder:
             card = ModelCard.load(self.folder / "card.json")
             return card if self.flips is None else replace(card, test_time_augmentation=list(self.flips))
         except (InvalidCard, OSError) as error:
-            raise ModelUnusable(
-                f"the card of the model {self.folder.name} cannot be read: {error}"
-            ) from error
+            why = error.strerror if isinstance(error, OSError) else error  # without the path
+            raise ModelUnusable(f"the card of the model {self.folder.name} cannot be read: {why}") from error
 
     @cached_property
     def preprocessing(self) -> Preprocessing:

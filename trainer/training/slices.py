@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset as TorchDataset
 
-from shared.contract.errors import DatasetError
+from shared.contract.errors import TrainingFailed
 from shared.imaging.datasets.base import Dataset, SliceFile
 from shared.imaging.datasets.digest import BYTES, picture_digest
 from shared.imaging.preprocess import Preprocessing, imagenet_statistics
@@ -163,12 +163,12 @@ class TrainingSlices(TorchDataset[tuple[torch.Tensor, torch.Tensor]]):
 def draw_epoch(tumour_N: np.ndarray, allowed: np.ndarray, empty_per_tumour: float, seed: int) -> list[int]:
     """All allowed slices with tumour and a random share of the empty ones, shuffled.
 
-    Raises DatasetError where no slice has tumour.
+    Raises TrainingFailed where no slice has tumour.
     """
     generator = np.random.default_rng(seed)
     tumour, empty = allowed[tumour_N[allowed]], allowed[~tumour_N[allowed]]
     if not len(tumour):
-        raise DatasetError("no slice of the training patients has a tumour in its mask")
+        raise TrainingFailed("No slice of the training patients has a tumour in its mask.")
     count = min(len(empty), round(len(tumour) * empty_per_tumour))
     order = np.concatenate([tumour, generator.choice(empty, count, replace=False)])
     return generator.permutation(order).tolist()

@@ -99,7 +99,8 @@ def find_cases(names: Iterable[str]) -> Cases:
         for file in files:
             groups["" if together else file.case].append(file)
         for name, group in groups.items():
-            case, twice = _case(folder, name or called[folder], group)
+            # As it is spelled: what says that two scans are one patient's has its own signs between the words.
+            case, twice = _case(folder, group[0].stem if name else called[folder], group)
             ambiguous += twice
             if case.modalities:
                 found.append(case)
@@ -118,12 +119,13 @@ def _recognised(path: PurePosixPath) -> _File | None:
     """By the last word of the name, else by the only word that says a modality, else by the folder around the file."""
     for name in (path.name, path.parent.name):
         match = _VOLUME.fullmatch(name)
-        words = _BETWEEN.split(match["stem"]) if match else []
+        stem = match["stem"] if match else ""
+        words = _BETWEEN.split(stem)
         said = [place for place, word in enumerate(words) if word.lower() in _SPELLED]
         if said and (said[-1] == len(words) - 1 or len(said) == 1):
             place = said[-1]
             case = "_".join(words[:place] + words[place + 1 :])
-            return _File(path, _SPELLED[words[place].lower()], case, _without(match["stem"], place))
+            return _File(path, _SPELLED[words[place].lower()], case, _without(stem, place))
     return None
 
 

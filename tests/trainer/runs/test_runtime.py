@@ -8,7 +8,12 @@ from trainer.settings import WorkerSettings
 def test_evaluations_use_the_worker_s_engine_and_its_converted_models(database, tmp_path, monkeypatch):
     given = []
     monkeypatch.setattr(runtime, "Evaluator", lambda *parts: given.extend(parts))
-    env = {"DATA_DIR": str(tmp_path), "REDIS_URL": "redis://nowhere:6379/0", "ENGINE": "torch", "DEVICE": "cpu"}
+    env = {
+        "DATA_DIR": str(tmp_path),
+        "REDIS_URL": "redis://nowhere:6379/0",
+        "ENGINE": "torch",
+        "DEVICE": "cpu",
+    }
     settings = WorkerSettings.from_env(env)
     runtime.Training(settings, "w", database, FileStore(tmp_path / "files"))
     (used,) = (part for part in given if isinstance(part, runtime.EvaluationSettings))

@@ -78,8 +78,11 @@ def test_two_files_of_one_modality_are_named() -> None:
     ],
 )  # fmt: skip
 def test_scans_of_one_patient_come_together(names: list[str], patients: list[str]) -> None:
-    found = find_cases([path for name in names for path in files(name, f"{name}_flair", f"{name}_seg")])
-    assert [(case.name, case.patient) for case in found.cases] == list(zip(names, patients, strict=True))
+    expected = list(zip(names, patients, strict=True))
+    in_folders = find_cases([path for name in names for path in files(name, f"{name}_flair", f"{name}_seg")])
+    assert [(case.name, case.patient) for case in in_folders.cases] == expected
+    flat = find_cases([path for name in names for path in files("all", f"{name}-t2f", f"{name}-seg")])
+    assert [(case.name, case.patient) for case in flat.cases] == expected
 
 
 def test_folders_that_all_have_one_name_are_told_apart_by_their_files() -> None:
