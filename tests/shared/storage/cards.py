@@ -34,5 +34,6 @@ def card_fields(**changes: Any) -> dict[str, Any]:
             "bytes": 1,
             "parameters": 1,
         },
+        "channels": ["t1", "flair", "t1ce"],
     }
     return {**fields, **changes}

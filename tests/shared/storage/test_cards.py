@@ -19,6 +19,19 @@ def test_a_card_survives_its_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["card.json"]
 
 
+def test_a_card_of_before_channels_had_names_is_read():
+    fields = card_fields()
+    del fields["channels"]
+    assert ModelCard.from_dict(fields).channels == []
+
+
+@pytest.mark.parametrize("channels", [["t1"], ["t1", "t1", "flair"], ["t1", "t1ce", "t2", "flair"]])
+def test_channels_are_as_many_different_names_as_the_network_takes(channels):
+    with pytest.raises(InvalidCard) as raised:
+        ModelCard.from_dict(card_fields(channels=channels))
+    assert set(raised.value.errors) == {"channels"}
+
+
 def test_a_whole_number_is_a_number_too():
     card = ModelCard.from_dict(card_fields(threshold=1, calibration={"scale": 2, "bias": 0}))
     assert (type(card.threshold), type(card.calibration.scale)) == (float, float)
