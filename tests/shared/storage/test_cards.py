@@ -46,7 +46,7 @@ def test_a_whole_number_is_a_number_too():
         ({"threshold": 1.5}, "threshold"),
         ({"threshold": float("nan")}, "threshold"),
         ({"in_channels": 3.0}, "in_channels"),
-        ({"in_channels": 0}, "in_channels"),
+        ({"in_channels": 0, "channels": []}, "in_channels"),
         ({"classes": 0}, "classes"),
         ({"min_region_pixels": -1}, "min_region_pixels"),
         ({"schema": 2}, "schema"),
@@ -74,8 +74,8 @@ def test_what_is_wrong_is_named_by_its_place(changes, place):
     assert place in caught.value.detail
 
 
-@pytest.mark.parametrize("name", card_fields())
-def test_every_field_is_needed(name):
+@pytest.mark.parametrize("name", sorted(card_fields().keys() - {"channels"}))
+def test_every_other_field_is_needed(name):
     fields = card_fields()
     del fields[name]
     with pytest.raises(InvalidCard) as caught:
