@@ -54,6 +54,7 @@ class ArchitectureSuite:
         x = torch.randn(6, in_channels, 32, 64).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = network(x)
+        assert logits.shape == (6, 1 if classes == 1 else classes + 1, 32, 64)
         logits.float().square().mean().backward()
         left_out = [n for n, p in network.named_parameters() if p.grad is None]
         assert [name for name in left_out if not any(part in name for part in NEVER_CALLED)] == []
