@@ -232,7 +232,7 @@ NORMALIZATIONS: Sentences = MappingProxyType(
 SPLITS: Sentences = MappingProxyType(
     {
         "patient": "No patient is in two of the parts: the numbers hold for patients that the model never saw.",
-        "slice": "Neighbouring slices of a patient may be in different parts: the numbers come out too good.",
+        "slice": "Neighbouring slices of a patient may be in different parts: the numbers can come out too good.",
     }
 )
 AUGMENTATIONS: Sentences = MappingProxyType(

@@ -19,7 +19,7 @@ class Model(ma.Schema):
     version = ma.fields.String()
     description = ma.fields.String()
     architecture = ma.fields.String()
-    encoder = ma.fields.String()
+    encoder = ma.fields.String(allow_none=True)
     preprocessing = ma.fields.Dict()
     labels = ma.fields.List(ma.fields.Dict())
     threshold = ma.fields.Float()

@@ -85,7 +85,7 @@ class ModelUsed(ma.Schema):
     id = ma.fields.String()
     alias = ma.fields.String(allow_none=True)
     architecture = ma.fields.String(metadata={"example": "unet"})
-    encoder = ma.fields.String(metadata={"example": "mobilenet_v2"})
+    encoder = ma.fields.String(allow_none=True, metadata={"example": "mobilenet_v2"})
 
 
 class Mask(ma.Schema):

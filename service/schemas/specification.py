@@ -40,7 +40,7 @@ _WORDS = {
     "gradient_clip": "Largest norm of the gradient; 0 for no limit.",
     "empty_per_tumour": "Tumour-free slices drawn each epoch, per slice with tumour.",
     "ema_decay": "Of the averaged weights, which become the model.",
-    "split": "`patient`: no patient in two parts. `slice` makes the numbers too good.",
+    "split": "`patient`: no patient in two parts. `slice` can make the numbers too good.",
     "split_fractions": "Train, validation, test; they add up to 1.",
     "test_time_augmentation": "Flips over which predictions are averaged.",
     "validate_every": "Epochs between validations.",

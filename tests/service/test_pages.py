@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tests.fakes.cards import card
 from tests.service.conftest import SLICE, Api
 
 HTML = {"Accept": "text/html,*/*;q=0.8"}
@@ -101,6 +102,15 @@ def test_no_worker_and_no_redis_are_said_in_words(api: Api) -> None:
     api.jobs.down = True
     answer = send(api)
     assert answer.status_code == 503 and "queue" in answer.text and Page(answer.text).all("form")
+
+
+def test_a_model_without_an_encoder_is_shown_without_one(api: Api) -> None:
+    made = card("gates", architecture="attention_unet", encoder=None)
+    api.parts.models.register(made, "models/gates.1")
+    job = api.post(model="gates").json
+    assert job["model"]["encoder"] is None
+    page = api.client.get(f"/results/{job['id']}").text
+    assert "attention_unet" in page and "None" not in page
 
 
 def test_results_are_listed_and_can_be_deleted(api: Api) -> None:

@@ -138,6 +138,17 @@ def test_channels_that_do_not_fit_are_named():
         Preprocessing(4, 32).to_input(np.zeros((32, 32, 3), np.uint8))
 
 
+@pytest.mark.parametrize("side", [24, 48, 75])
+def test_labels_come_back_in_the_place_of_the_map(side):
+    inside = np.zeros((32, 32), np.uint8)
+    inside[8:24, 8:24] = 1
+    preprocessing = Preprocessing(4, 32)
+    labels = preprocessing.labels_from_output(inside, side, side) > 0
+    mask = preprocessing.from_output(inside.astype(np.float32), side, side) >= 128
+    centres = [np.argwhere(found).mean(axis=0) for found in (labels, mask)]
+    assert np.abs(centres[0] - centres[1]).max() < 0.25
+
+
 def test_labels_come_back_at_the_uploads_size():
     labels = np.zeros((32, 32), np.uint8)
     labels[16:, :] = 2
