@@ -149,6 +149,121 @@ class EmptyImage(ImageError):
     title = "The image file is empty"
 
 
+# --- volumes -------------------------------------------------------------------------------------
+
+
+class UnsafeFile(ImageError):
+    """A file that is a program as well."""
+
+    code = "unsafe_file"
+    title = "The file could do harm"
+
+
+class UnsafeUpload(ImageError):
+    """An archive of slices that could do harm."""
+
+    code = "unsafe_upload"
+    title = "The archive is not safe to unpack"
+
+
+class UnsupportedTransferSyntax(ImageError):
+    """Pixels compressed in a way that is not read."""
+
+    code = "unsupported_transfer_syntax"
+    title = "This DICOM transfer syntax is not supported"
+
+
+class UnsupportedPhotometric(ImageError):
+    """Pixels whose meaning is not read."""
+
+    code = "unsupported_photometric"
+    title = "This kind of colours is not supported"
+
+
+class WrongModality(ImageError):
+    """DICOM of something else than magnetic resonance."""
+
+    code = "wrong_modality"
+    title = "This is not an MR image"
+
+
+class SeveralSeries(ImageError):
+    """Files of more than one series in one upload."""
+
+    code = "several_series"
+    title = "There is more than one series"
+
+
+class SeveralPatients(ImageError):
+    """Files of more than one patient in one upload."""
+
+    code = "several_patients"
+    title = "The files are of several patients"
+
+
+class MissingGeometry(ImageError):
+    """Position, orientation or spacing is missing or senseless."""
+
+    code = "missing_geometry"
+    title = "The files do not say where the slices lie"
+
+
+class MixedGeometry(ImageError):
+    """Slices of different sizes, spacings or kinds."""
+
+    code = "mixed_geometry"
+    title = "The slices do not fit together"
+
+
+class MixedOrientation(ImageError):
+    """Slices that are not parallel."""
+
+    code = "mixed_orientation"
+    title = "The slices lie in different planes"
+
+
+class DuplicatePositions(ImageError):
+    """The same slice twice, or several images of each place."""
+
+    code = "duplicate_positions"
+    title = "Several slices lie at the same place"
+
+
+class MissingSlices(ImageError):
+    """A gap that whole slices would fill."""
+
+    code = "missing_slices"
+    title = "Slices are missing"
+
+
+class UnevenGaps(ImageError):
+    """Gaps that differ."""
+
+    code = "uneven_gaps"
+    title = "The slices are not evenly apart"
+
+
+class TooFewSlices(ImageError):
+    """Two slices: nothing shows that none is missing between them."""
+
+    code = "too_few_slices"
+    title = "There are too few slices"
+
+
+class GridsDiffer(ImageError):
+    """Sequences of one study that are not on the same grid."""
+
+    code = "grids_differ"
+    title = "The sequences lie differently"
+
+
+class MissingModality(ImageError):
+    """A sequence that the model needs is not there."""
+
+    code = "missing_modality"
+    title = "A sequence is missing"
+
+
 # --- not now: try again --------------------------------------------------------------------------
 
 
@@ -304,3 +419,31 @@ class EvaluationFailed(JobFailed):
 
     code = "evaluation_failed"
     title = "The evaluation could not be done"
+
+
+class VolumeFailed(JobFailed):
+    """Whatever broke while a volume was read, segmented or written."""
+
+    code = "volume_failed"
+    title = "The volume could not be segmented"
+
+
+class PacsUnavailable(JobFailed):
+    """No answer, or no useful one, after several tries."""
+
+    code = "pacs_unavailable"
+    title = "The DICOMweb server cannot be reached"
+
+
+class PacsRefused(JobFailed):
+    """It wants other credentials, or does not take what is stored."""
+
+    code = "pacs_refused"
+    title = "The DICOMweb server refused"
+
+
+class SeriesNotFound(JobFailed):
+    """Nothing there under these UIDs."""
+
+    code = "series_not_found"
+    title = "The DICOMweb server has no such series"

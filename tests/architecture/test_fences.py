@@ -24,6 +24,19 @@ HEAVY = (
 )
 
 
+# What only the workers install besides (requirements/gpu.txt); nibabel takes some where it finds them.
+WORKERS = (
+    "pydicom",
+    "highdicom",
+    "gdcm",
+    "dicomweb_client",
+    "requests",
+    "scipy",
+    "matplotlib",
+    "safetensors",
+)
+
+
 def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
     """Run the contracts of pyproject.toml over the rooms in `root`."""
     code = "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command as c; c()"
@@ -115,7 +128,7 @@ def test_the_api_loads_neither_torch_nor_the_worker() -> None:
 def test_the_api_starts_where_torch_is_not_installed() -> None:
     code = f"""if True:
         import sys
-        for name in {HEAVY!r}:
+        for name in {(*HEAVY, *WORKERS)!r}:
             sys.modules[name] = None
         import service.app
     """

@@ -18,16 +18,16 @@ import numpy as np
 from shared.contract.errors import DatasetError, ImageError
 from shared.imaging.datasets.brats_names import Case
 from shared.imaging.datasets.source import Source
+from shared.imaging.grid import Grid, apart_mm
+from shared.imaging.intensities import background, to_uint16
 from shared.imaging.readers import nifti
+from shared.imaging.volume import VolumeLimits
 
 CLASSES = ("necrotic core", "oedema", "enhancing")
 CORE, ENHANCING = 1, 3
-_TOP = 65535
 _INTEGER_SLACK = 1e-3  # labels and brain masks are often written as floats, such as 0.99999997
 _GRID_SLACK_MM = 0.1
-_LIMITS = nifti.VolumeLimits(
-    max_voxels=1 << 25
-)  # BraTS has 9 million; four of these and their sources are 0.5 GB
+_LIMITS = VolumeLimits(max_voxels=1 << 25)  # BraTS has 9 million; four of these and their sources are 0.5 GB
 
 
 class UnknownLabels(DatasetError):
@@ -47,7 +47,7 @@ class CaseImages:
 class CaseOutline:
     """What listing needs of a case: its grid, and the slices with brain or tumour in them."""
 
-    grid: nifti.Grid
+    grid: Grid
     slices: tuple[int, ...]
 
 
@@ -59,7 +59,7 @@ def read_volume(source: Source, path: object) -> nifti.Volume:
         raise type(error)(f"{path}: {error.detail}") from None
 
 
-def read_grid(source: Source, path: object) -> nifti.Grid:
+def read_grid(source: Source, path: object) -> Grid:
     """Only where the voxels lie. Raises ImageError that names the file."""
     try:
         return nifti.read_grid(source.read(str(path)), _LIMITS)
@@ -76,7 +76,7 @@ def read_case(source: Source, case: Case, modalities: tuple[str, ...]) -> CaseIm
         volume = read_volume(source, case.modalities[modality])
         if volume.voxels_DHW.shape != labels_DHW.shape:
             raise DatasetError(f"{case.modalities[modality]} has another size than its segmentation.")
-        pixels_DHWC[..., channel] = to_uint16(volume.voxels_DHW)
+        to_uint16(volume.voxels_DHW, pixels_DHWC[..., channel])
         not_finite += volume.not_finite
     return CaseImages(pixels_DHWC, labels_DHW, not_finite)
 
@@ -104,7 +104,7 @@ def differing_grids(source: Source, case: Case) -> Mapping[str, str]:
         if grid.shape != wanted.shape:
             sizes = [" x ".join(map(str, each.shape)) for each in (grid, wanted)]
             found[str(path)] = f"{path} has {sizes[0]} voxels, {case.reference} {sizes[1]}."
-        elif _apart_mm(grid, wanted) > _GRID_SLACK_MM:
+        elif apart_mm(grid, wanted) > _GRID_SLACK_MM:
             found[str(path)] = f"{path} lies elsewhere in the patient than {case.reference}."
     return found
 
@@ -128,44 +128,3 @@ def read_labels(source: Source, case: Case) -> np.ndarray:
             raise UnknownLabels(f"{case.segmentation} has values between whole numbers; labels are 0 to 4.")
         labels_HW[:] = classes[rounded_HW.astype(np.uint8)]
     return labels_DHW
-
-
-def to_uint16(voxels_DHW: np.ndarray) -> np.ndarray:
-    """Whole numbers from 0 to 65535 as they are; else linear: the background 0, the rest 1 to 65535."""
-    low, high = float(voxels_DHW.min()), float(voxels_DHW.max())
-    if (
-        low >= 0
-        and high <= _TOP
-        and (voxels_DHW.dtype.kind != "f" or bool((voxels_DHW == np.rint(voxels_DHW)).all()))
-    ):
-        return voxels_DHW.astype(np.uint16)
-    inside_DHW = voxels_DHW != background(voxels_DHW)
-    if not inside_DHW.any():
-        return np.zeros(voxels_DHW.shape, np.uint16)
-    values = voxels_DHW[inside_DHW].astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    scaled_DHW = np.zeros(voxels_DHW.shape, np.uint16)
-    if high > low:
-        scaled_DHW[inside_DHW] = np.rint(1 + (values - low) * ((_TOP - 1) / (high - low)))
-    else:
-        scaled_DHW[inside_DHW] = _TOP
-    return scaled_DHW
-
-
-def background(voxels_DHW: np.ndarray) -> float:
-    """The value of the air around the head: what most corners have, and where they differ the lowest of all."""
-    corners = voxels_DHW[
-        :: max(1, len(voxels_DHW) - 1), :: voxels_DHW.shape[1] - 1, :: voxels_DHW.shape[2] - 1
-    ]
-    values, counts = np.unique(corners, return_counts=True)
-    most = int(counts.argmax())
-    return values[most] if 2 * counts[most] > corners.size else voxels_DHW.min()
-
-
-def _apart_mm(one: nifti.Grid, other: nifti.Grid) -> float:
-    """How far the corners of the two grids are from each other at most."""
-    depth, height, width = (size - 1 for size in one.shape)
-    corners = np.array(
-        [(d, h, w, 1) for d in (0, depth) for h in (0, height) for w in (0, width)], np.float64
-    )
-    return float(np.linalg.norm((corners @ (one.affine - other.affine).T)[:, :3], axis=1).max())

@@ -17,7 +17,7 @@ Reader = Callable[[bytes, DecodeLimits], Picture]
 READERS: dict[str, Reader] = {"PNG": png.read, "JPEG": jpeg.read, "TIFF": tiff.read}
 DEFAULT_LIMITS = DecodeLimits()
 
-_NOT_YET = {"DICOM", "NIfTI"}
+_VOLUMES = {"DICOM", "NIfTI"}
 _TAKEN = "send an MRI slice as PNG, JPEG or TIFF (8 or 16 bit, grey or RGB)"
 _PHRASES = {
     "text": "This is text, not an image",
@@ -32,7 +32,7 @@ _PHRASES = {
     "unknown": "This file is in no image format that is known here",
 }
 # What the decoders themselves raise on broken content; anything else would be a mistake of ours.
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError, struct.error, zlib.error, cv2.error,
 )  # fmt: skip
 
@@ -52,14 +52,14 @@ def decode(data: bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> Picture:
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
         raise TooManyPixels(f"The {name} image needs more memory than there is to decode it.") from error
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise UndecodableImage(f"The {name} image is damaged or cut short and cannot be decoded.") from error
 
 
-def refusal(name: str) -> ImageError:
-    """The error for a format of this name (as `sniff` calls it) that has no reader."""
+def refusal(name: str, taken: str = _TAKEN) -> ImageError:
+    """The error for a format of this name (as `sniff` calls it) that has no reader; `taken` says what to send."""
     if name == "empty":
         return EmptyImage("The file is empty (0 bytes).")
-    if name in _NOT_YET:
-        return UnsupportedFormat(f"{name} is not taken yet; {_TAKEN}.")
-    return UnsupportedFormat(f"{_PHRASES.get(name, f'{name} images are not taken')}; {_TAKEN}.")
+    if name in _VOLUMES:
+        return UnsupportedFormat(f"{name} is not taken here; {taken}.")
+    return UnsupportedFormat(f"{_PHRASES.get(name, f'{name} images are not taken')}; {taken}.")

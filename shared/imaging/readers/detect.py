@@ -48,6 +48,12 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x7fELF", "program"),
     (0, b"MZ\x90\x00", "program"),
 )
+# Beginnings of files that systems run: Windows, Linux, macOS (one or several machines, either byte order), scripts. The
+# first 128 bytes of a DICOM file may be anything, these too (PS3.10, 7.5).
+PROGRAMS = (
+    b"MZ", b"\x7fELF", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf", b"\xbe\xba\xfe\xca", b"\xbf\xba\xfe\xca", b"#!",
+)  # fmt: skip
 # Explicit value representations that a DICOM file without preamble may begin with (PS3.5, 6.2).
 _DICOM_VR = frozenset((b"UL", b"OB", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"DT", b"IS", b"US", b"AE"))
 

@@ -1,14 +1,16 @@
 """TIFF (6.0 and BigTIFF): one page, 1 to 16 bit unsigned, grey, RGB, palette or CMYK."""
 
+from typing import Literal
+
 import numpy as np
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
-from shared.imaging.picture import DecodeLimits, Picture
+from shared.imaging.picture import DecodeLimits, Picture, SpacingSource
 from shared.imaging.readers.samples import ORIENTATION_TAG, expand_bits, over_black, transposes, upright
 from shared.imaging.readers.tiff_data import Layout, stored_samples
 from shared.imaging.readers.tiff_file import Directory, only_page
 from shared.imaging.readers.tiff_layout import CMYK, PALETTE, WHITE_IS_ZERO, layout_of
-from shared.imaging.readers.tiff_spacing import images_in_description, spacing_of
+from shared.imaging.readers.tiff_spacing import Spacing, images_in_description, spacing_of
 
 _COLOR_MAP, _EXTRA_SAMPLES = 320, 338
 _UNASSOCIATED_ALPHA = 2
@@ -19,18 +21,29 @@ def read(data: bytes, limits: DecodeLimits) -> Picture:
     page = only_page(data)
     if (images := images_in_description(page)) > 1:
         raise UnsupportedFormat(
-            f"This ImageJ TIFF is a stack of {images} images; it is not taken yet: send one slice."
+            f"This ImageJ TIFF is a stack of {images} images: a volume, which POST /v1/segmentations takes; where a"
+            " single picture is asked for, send one slice a file."
         )
     layout = layout_of(page, limits)
-    orientation = page.number(ORIENTATION_TAG, 1)
-    pixels = upright(_colors(page, layout, stored_samples(layout, data)), orientation)
-    spacing, source = spacing_of(page) or (None, None)
-    if spacing and transposes(orientation):
-        spacing = spacing[::-1]
-    return Picture(pixels, "TIFF", 16 if layout.bits == 16 else 8, spacing, source)
+    pixels = upright(colors(page, layout, stored_samples(layout, data)), page.number(ORIENTATION_TAG, 1))
+    spacing, source = upright_spacing(page) or (None, None)
+    return Picture(pixels, "TIFF", depth_of(layout), spacing, source)
 
 
-def _colors(page: Directory, layout: Layout, stored_HWC: np.ndarray) -> np.ndarray:
+def depth_of(layout: Layout) -> Literal[8, 16]:
+    """Bits of the decoded samples; fewer than 8 are spread over the range."""
+    return 16 if layout.bits == 16 else 8
+
+
+def upright_spacing(page: Directory) -> tuple[Spacing, SpacingSource] | None:
+    """(row, column) in millimetres of the picture as it is to be seen, and who said so."""
+    found = spacing_of(page)
+    if found and transposes(page.number(ORIENTATION_TAG, 1)):
+        return found[0][::-1], found[1]
+    return found
+
+
+def colors(page: Directory, layout: Layout, stored_HWC: np.ndarray) -> np.ndarray:
     """Stored samples -> (H, W, 1 or 3) as they are meant: palette looked up, white and alpha dealt with."""
     if layout.photometric == PALETTE:
         return _palette(page, layout.bits)[stored_HWC[..., 0]]

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import TiffImagePlugin
 
 from shared.contract.errors import UndecodableImage
-from shared.imaging.readers.tiff_file import ByteOrder
+from shared.imaging.readers.tiff_file import ByteOrder, Content
 
 NONE, LZW, JPEG = 1, 5, 7
 FAX = (2, 3, 4)
@@ -75,7 +75,7 @@ class Layout:
         return self.down * self.segment_height if self.tiled else self.height
 
 
-def stored_samples(layout: Layout, data: bytes) -> np.ndarray:
+def stored_samples(layout: Layout, data: Content) -> np.ndarray:
     """uint8 or uint16 (H, W, samples) in native order; below 8 bits the plain values 0..2^bits-1."""
     if layout.compression == JPEG:
         return _jpeg(layout, data)
@@ -85,9 +85,9 @@ def stored_samples(layout: Layout, data: bytes) -> np.ndarray:
     return _arrange(layout, raw.reshape(layout.planes, layout.rows, layout.across, layout.row_bytes))
 
 
-def _uncompressed(layout: Layout, data: bytes) -> np.ndarray:
+def _uncompressed(layout: Layout, data: Content) -> np.ndarray:
     """uint8 (planes * rows, across * row_bytes)."""
-    sizes = _segment_sizes(layout)
+    sizes = segment_sizes(layout)
     if np.any(layout.byte_counts < sizes):
         raise UndecodableImage("The TIFF's picture data is cut short.")
     everything = np.frombuffer(data, np.uint8)
@@ -104,14 +104,14 @@ def _uncompressed(layout: Layout, data: bytes) -> np.ndarray:
     return tiles.swapaxes(1, 2)
 
 
-def _segment_sizes(layout: Layout) -> np.ndarray:
+def segment_sizes(layout: Layout) -> np.ndarray:
     """Uncompressed bytes of each segment."""
     rows = np.full((layout.planes, layout.down, layout.across), layout.segment_height, np.int64)
     rows[:, -1] -= layout.down * layout.segment_height - layout.rows
     return rows.reshape(-1) * layout.row_bytes
 
 
-def _bytewise(layout: Layout, data: bytes) -> np.ndarray:
+def _bytewise(layout: Layout, data: Content) -> np.ndarray:
     """uint8 (planes, rows, across * row_bytes): each plane unpacked as an 8-bit picture of so many bytes.
 
     Of as many channels as the plane has, because Pillow counts pixels and warns of too many.
@@ -129,7 +129,7 @@ def _bytewise(layout: Layout, data: bytes) -> np.ndarray:
     return np.stack(planes) if layout.planar else planes[0]
 
 
-def _jpeg(layout: Layout, data: bytes) -> np.ndarray:
+def _jpeg(layout: Layout, data: Content) -> np.ndarray:
     for offset, count in zip(layout.offsets.tolist(), layout.byte_counts.tolist(), strict=True):
         if data.rfind(b"\xff\xd9", offset, offset + count) < 0:  # the decoder would go on with grey
             raise UndecodableImage("The TIFF's JPEG data is cut short: its end marker is missing.")
@@ -141,7 +141,7 @@ def _jpeg(layout: Layout, data: bytes) -> np.ndarray:
     return _libtiff(data, tags).reshape(layout.height, layout.width, layout.samples)
 
 
-def _fax(layout: Layout, data: bytes) -> np.ndarray:
+def _fax(layout: Layout, data: Content) -> np.ndarray:
     tags = {
         256: [layout.width], 257: [layout.height], 258: [1], 259: [layout.compression], 262: [1], 277: [1],
         **layout.extra, **_segment_tags(layout, layout.segment_width, slice(None)),
@@ -163,7 +163,7 @@ def _tag_bytes(value: Values) -> tuple[int, int, bytes]:
     return 4, len(value), struct.pack(f"<{len(value)}I", *value)
 
 
-def _libtiff(data: bytes, tags: Mapping[int, Values]) -> np.ndarray:
+def _libtiff(data: Content, tags: Mapping[int, Values]) -> np.ndarray:
     """Decode through Pillow's libtiff: the file's own data behind a new header, a new directory at the end."""
     values = {tag: _tag_bytes(value) for tag, value in tags.items()}
     directory_at = len(data) + len(data) % 2

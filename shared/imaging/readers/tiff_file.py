@@ -3,16 +3,18 @@
 Every number in it may be hostile: nothing is allocated or followed before it was held against the file's length.
 """
 
+import mmap
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
 
 ByteOrder = Literal["<", ">"]
+Content = bytes | mmap.mmap
 
 NEW_SUBFILE_TYPE, SUBFILE_TYPE = 254, 255
 _INTEGER_TYPES = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
@@ -36,7 +38,9 @@ _SIZES = {
 }
 # A directory of a real file has about 20 tags; directories may overlap, so a small file could ask for much reading.
 _MAX_ENTRIES = 1024
-_MAX_DIRECTORIES = 256
+# As many slices as a volume may have, each with a thumbnail, and 32 tags each.
+_MAX_DIRECTORIES = 8192
+_MAX_TAGS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class _Entry:
 class Directory:
     """One image file directory: its tags, read on demand."""
 
-    data: bytes
+    data: Content
     order: ByteOrder
     entries: dict[int, _Entry]
 
@@ -84,13 +88,13 @@ class Directory:
         value: int = struct.unpack_from(self.order + code, self.data, entry.offset)[0]
         return value
 
-    def raw(self, tag: int) -> bytes:
-        """The tag's bytes as they stand in the file (ASCII, undefined); empty if it is absent."""
+    def raw(self, tag: int, most: int = 1 << 30) -> bytes:
+        """The tag's bytes as they stand in the file (ASCII, undefined), at most so many; empty if it is absent."""
         entry = self.entries.get(tag)
         if entry is None:
             return b""
         self._check_inside(entry, tag)
-        return self.data[entry.offset : entry.offset + _SIZES[entry.type] * entry.count]
+        return self.data[entry.offset : entry.offset + min(most, _SIZES[entry.type] * entry.count)]
 
     def rational(self, tag: int) -> float | None:
         """The tag's first unsigned rational; None if it is absent or not a number."""
@@ -106,21 +110,42 @@ class Directory:
             raise UndecodableImage(f"The TIFF is cut short: tag {tag} points beyond the end of the file.")
 
 
-def only_page(data: bytes) -> Directory:
+class Pages(Sequence[Directory]):
+    """The full-resolution pages of a file, each read when it is asked for; the first of all where there is none.
+
+    Raises UndecodableImage for a broken structure, UnsupportedFormat for more than a volume can have.
+    """
+
+    def __init__(self, data: Content) -> None:
+        self._chain = _Chain.open(data)
+        offsets = self._chain.offsets()
+        whole = [offset for offset in offsets if not _is_reduced(self._chain.directory(offset))]
+        self._offsets = whole or [offsets[0]]
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    @overload
+    def __getitem__(self, place: int) -> Directory: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Directory]: ...
+
+    def __getitem__(self, place: int | slice) -> Directory | list[Directory]:
+        if isinstance(place, slice):
+            return [self._chain.directory(offset) for offset in self._offsets[place]]
+        return self._chain.directory(self._offsets[place])
+
+
+def only_page(data: Content) -> Directory:
     """The one full-resolution page; UnsupportedFormat for more of them, UndecodableImage for a broken structure."""
-    chain = _Chain.open(data)
-    offsets = chain.offsets()
-    pages = []
-    for offset in offsets:
-        directory = chain.directory(offset)
-        if not _is_reduced(directory):
-            pages.append(directory)
-        if len(pages) > 1:
-            raise UnsupportedFormat(
-                f"This TIFF has several pages ({len(offsets)} images in the file); multi-page TIFF is not taken yet:"
-                " send one slice a file."
-            )
-    return pages[0] if pages else chain.directory(offsets[0])
+    pages = Pages(data)
+    if len(pages) > 1:
+        raise UnsupportedFormat(
+            f"This TIFF has {len(pages)} pages: a stack of slices is a volume, which POST /v1/segmentations takes;"
+            " where a single picture is asked for, send one slice a file."
+        )
+    return pages[0]
 
 
 def _is_reduced(directory: Directory) -> bool:
@@ -132,7 +157,7 @@ def _is_reduced(directory: Directory) -> bool:
 class _Chain:
     """The linked list of directories, classic (32 bit) or BigTIFF (64 bit)."""
 
-    data: bytes
+    data: Content
     order: ByteOrder
     first: int
     count_code: str  # of a directory's number of entries
@@ -140,7 +165,7 @@ class _Chain:
     next_code: str
 
     @classmethod
-    def open(cls, data: bytes) -> "_Chain":
+    def open(cls, data: Content) -> "_Chain":
         if len(data) < 16:
             raise UndecodableImage("The TIFF is cut short.")
         order: ByteOrder = "<" if data[:2] == b"II" else ">"
@@ -154,16 +179,19 @@ class _Chain:
     def offsets(self) -> Sequence[int]:
         """Where the directories lie; UndecodableImage for a circle, a dangling link or none at all."""
         seen: dict[int, None] = {}
-        offset = self.first
+        offset, tags = self.first, 0
         while offset:
             if offset in seen:
                 raise UndecodableImage("The TIFF is damaged: its list of pages runs in a circle.")
             if len(seen) >= _MAX_DIRECTORIES:
                 raise UnsupportedFormat(
-                    f"This TIFF has more than {_MAX_DIRECTORIES} pages; send one slice a file."
+                    f"This TIFF has more than {_MAX_DIRECTORIES} pages, which no volume has."
                 )
             seen[offset] = None
             count, start = self._entry_count(offset)
+            tags += count
+            if tags > _MAX_TAGS:
+                raise UnsupportedFormat(f"This TIFF has more than {_MAX_TAGS} tags, which no volume has.")
             offset = self._unpack(self.next_code, start + count * self._entry_size)[0]
         if not seen:
             raise UndecodableImage("The TIFF holds no page.")

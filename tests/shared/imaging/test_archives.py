@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contract.errors import UnsafeArchive
+from shared.contract.errors import UnsafeArchive, UnsafeUpload
 from shared.imaging import archives
 from shared.imaging.archives import ArchiveLimits, check, unpack
 from tests.fakes import zips
@@ -289,7 +289,43 @@ def test_another_name_in_an_extra_field_is_looked_at_too() -> None:
     """Python from 3.12 on takes `filename` from the Unicode Path field (0x7075), and leaves `orig_filename`."""
     info = zipfile.ZipInfo("a.png")
     info.filename = "../escaped.txt"
-    with pytest.raises(UnsafeArchive, match="leads out"):
+    with pytest.raises(archives._Unsafe, match="leads out"):
         archives._check_names(info)
     info.filename = "ä.png"
     archives._check_names(info)
+
+
+PATIENT = "Doe^Jane"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry(f"../{PATIENT}"),
+        Entry(f"{PATIENT}.zip"),
+        Entry(PATIENT, method=12),
+        Entry(PATIENT, flags=1),
+        Entry(PATIENT, mode=stat.S_IFLNK | 0o777),
+        Entry("good.png"),
+        Entry(PATIENT, offset=1 << 20),
+    ],
+)
+def test_of_patients_no_name_is_repeated(entry: Entry) -> None:
+    data = zips.by_hand([Entry("good.png"), Entry(f"series/{PATIENT}"), entry])
+    with pytest.raises(UnsafeUpload) as caught:
+        check(io.BytesIO(data), LIMITS, of_patients=True)
+    assert "Entry 3 of 3 " in caught.value.detail and "Doe" not in caught.value.detail
+    assert caught.value.__suppress_context__
+
+
+def test_of_patients_what_breaks_while_it_is_unpacked_is_numbered_too(tmp_path: Path) -> None:
+    data = zips.by_hand([Entry("a.dcm"), Entry(PATIENT, crc=1)])
+    with pytest.raises(UnsafeUpload, match="^Entry 2 of 2 is damaged") as caught:
+        unpack(io.BytesIO(data), tmp_path, LIMITS, of_patients=True)
+    assert "Doe" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04", b"", zips.archive({})])
+def test_of_patients_every_refusal_is_one_of_an_upload(data: bytes) -> None:
+    with pytest.raises(UnsafeUpload):
+        check(io.BytesIO(data), LIMITS, of_patients=True)

@@ -113,9 +113,9 @@ def test_foreign_formats_are_refused_by_name(name, data):
 
 @pytest.mark.parametrize("name", ["DICOM", "NIfTI"])
 def test_dicom_and_nifti_are_not_taken_yet(name):
-    with pytest.raises(UnsupportedFormat, match=f"{name} is not taken yet"):
+    with pytest.raises(UnsupportedFormat, match=f"{name} is not taken here"):
         decode(images.foreign_files()[name])
-    with pytest.raises(UnsupportedFormat, match="NIfTI is not taken yet"):
+    with pytest.raises(UnsupportedFormat, match="NIfTI is not taken here"):
         decode(gzip.compress(images.nifti()))
 
 

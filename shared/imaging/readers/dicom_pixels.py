@@ -1,0 +1,228 @@
+"""Pixels of a DICOM file: what its header promises, held against limits and bytes, and stored samples -> values."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from shared.contract.errors import (
+    ImageTooSmall,
+    UndecodableImage,
+    UnsupportedFormat,
+    UnsupportedPhotometric,
+)
+from shared.imaging.readers.dicom_decoders import Decoded, PixelLayout, decode_frame
+from shared.imaging.readers.dicom_file import BIG_ENDIAN, NATIVE, DicomFile
+from shared.imaging.readers.dicom_fragments import Pieces, frames_at
+from shared.imaging.readers.dicom_values import integer, number, refusing, text
+from shared.imaging.volume import VolumeLimits
+
+GREY = ("MONOCHROME1", "MONOCHROME2")
+COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_REFUSED = ("PALETTE COLOR", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "HSV", "ARGB", "CMYK", "XYB")
+# Noise does not get smaller by compression, but hardly larger either: more bytes than this are an attack.
+_MAX_GROWTH, _SLACK = 2, 1 << 16
+_MAX_VALUE = 1e30  # float32 holds it, and sums of it
+
+
+def layout_of(file: DicomFile, limits: VolumeLimits) -> tuple[PixelLayout, int]:
+    """How the file's samples are stored, and how many frames it promises.
+
+    Raises UnsupportedPhotometric, UnsupportedFormat, TooManyPixels, ImageTooSmall, UndecodableImage.
+    """
+    dataset, name = file.dataset, file.name
+    photometric = text(dataset, "PhotometricInterpretation")
+    if photometric not in GREY + COLOUR:
+        kind = photometric if photometric in _REFUSED else "that are not known"
+        raise UnsupportedPhotometric(f"{name} has colours {kind}; grey, RGB and YBR pictures are read.")
+    if "ModalityLUTSequence" in dataset:
+        raise UnsupportedFormat(
+            f"{name} gives its values by a lookup table; only slope and intercept are read."
+        )
+    rows, columns = _whole(file, "Rows"), _whole(file, "Columns")
+    frames = _whole(file, "NumberOfFrames") if text(dataset, "NumberOfFrames") else 1
+    samples, allocated = _whole(file, "SamplesPerPixel"), _whole(file, "BitsAllocated")
+    stored = _whole(file, "BitsStored")
+    high = integer(dataset, "HighBit")
+    high = stored - 1 if high is None else high
+    if samples != (1 if photometric in GREY else 3):
+        raise UndecodableImage(f"{name} is damaged: its colours and its channels contradict each other.")
+    if allocated not in (8, 16) or (samples == 3 and allocated != 8):
+        raise UnsupportedFormat(
+            f"{name} has {allocated} bit pixels; 8 and 16 bit grey and 8 bit colours are read."
+        )
+    if not 2 <= stored <= high + 1 <= allocated:
+        raise UndecodableImage(f"{name} is damaged: the bits of its pixels contradict each other.")
+    if min(rows, columns) < limits.min_side:
+        raise ImageTooSmall(
+            f"{name} has {columns} x {rows} pixels; {limits.min_side} on each side are the least."
+        )
+    limits.check((columns, rows, frames))
+    signed, planar = integer(dataset, "PixelRepresentation") == 1, integer(dataset, "PlanarConfiguration")
+    layout = PixelLayout(
+        rows, columns, samples, photometric, allocated, stored, high, signed and samples == 1, planar or 0
+    )
+    if file.syntax in NATIVE and (file.pixels.length is None or _too_short(file, layout, frames)):
+        raise UndecodableImage(f"{name} is cut short: it holds fewer pixels than its header promises.")
+    if file.syntax in NATIVE and _too_long(file, layout, frames):
+        raise UndecodableImage(f"{name} is damaged: it holds more pixels than its header promises.")
+    if file.syntax not in NATIVE and file.pixels.length is not None:
+        raise UndecodableImage(f"{name} is damaged: its pixels are not compressed as its header says.")
+    return layout, frames
+
+
+def _too_short(file: DicomFile, layout: PixelLayout, frames: int) -> bool:
+    needed, length = frames * layout.frame_bytes, file.pixels.length or 0
+    return length < needed or file.pixels.offset + needed > file.size
+
+
+def _too_long(file: DicomFile, layout: PixelLayout, frames: int) -> bool:
+    """By a row or more: some programs pad with a few bytes, and a wrong size is wrong by whole rows or columns."""
+    return (file.pixels.length or 0) - frames * layout.frame_bytes >= layout.frame_bytes // layout.rows
+
+
+def _whole(file: DicomFile, keyword: str) -> int:
+    value = integer(file.dataset, keyword)
+    if value is None or value < 1:
+        raise UndecodableImage(f"{file.name} is damaged: it has no sensible {keyword}.")
+    return value
+
+
+@contextmanager
+def frame_reader(file: DicomFile, layout: PixelLayout, frames: int) -> Iterator[Callable[[int], np.ndarray]]:
+    """A function from a frame's number (from 0) to its stored samples: (rows, columns), or with a third axis of 3.
+
+    It and entering raise UndecodableImage and UnsupportedTransferSyntax; one frame at a time is in memory.
+    """
+    with file.path.open("rb") as stream:
+        if file.syntax in NATIVE:
+            offset, length = file.pixels.offset, layout.frame_bytes
+            places: list[Pieces] = [[(offset + index * length, length)] for index in range(frames)]
+        else:
+            extended = file.extended_offsets
+            places = frames_at(stream, file.pixels.offset, file.size, frames, extended, file.name)
+        largest = layout.frame_bytes * _MAX_GROWTH + _SLACK
+
+        def read(index: int) -> np.ndarray:
+            if sum(length for _, length in places[index]) > largest:
+                raise UndecodableImage(f"{file.name} is damaged: a frame has more bytes than pixels need.")
+            parts = []
+            for at, length in places[index]:
+                stream.seek(at)
+                parts.append(stream.read(length))
+            with refusing(f"{file.name} is damaged: its pixels cannot be decoded."):
+                decoded = decode_frame(
+                    b"".join(parts), layout, file.syntax, _swapped(file, layout), file.name
+                )
+                return samples_of(decoded, layout)
+
+        yield read
+
+
+def _swapped(file: DicomFile, layout: PixelLayout) -> bool:
+    """8 bit samples as 16 bit words, big endian: PS3.5, 8.1.1. Frames of odd length would share a word: refused."""
+    swapped = file.syntax == BIG_ENDIAN and layout.allocated == 8 and file.pixels.vr == "OW"
+    if swapped and layout.frame_bytes % 2:
+        raise UnsupportedFormat(
+            f"{file.name} has an odd number of 8 bit pixels in words of 16, which is not read."
+        )
+    return swapped
+
+
+def samples_of(decoded: Decoded, layout: PixelLayout) -> np.ndarray:
+    """Bits as decoded -> stored samples, signed or not, of BitsStored bits and without what else the bits held."""
+    array = decoded.samples
+    if layout.samples == 3:
+        return array
+    if decoded.compressed:  # samples of `decoded.bits` bits, whatever HighBit says
+        bits = min(decoded.bits, layout.stored) if layout.signed else decoded.bits
+        shift = 0
+    else:
+        bits, shift = layout.stored, layout.high + 1 - layout.stored
+    width = array.dtype.itemsize * 8
+    unsigned = array.astype(f"u{width // 8}", copy=False)
+    if layout.signed:
+        # Up to the container's sign bit and back, which copies the sign into the bits above.
+        up = (unsigned << (width - bits - shift)).view(f"i{width // 8}")
+        signed: np.ndarray = up >> (width - bits)
+        return signed
+    if bits + shift < width or shift:
+        unsigned = (unsigned >> shift) & ((1 << bits) - 1)
+    # A lossy codestream may overshoot what the header says is stored.
+    return np.minimum(unsigned, (1 << layout.stored) - 1) if bits > layout.stored else unsigned
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """The modality's line from stored samples to values; `turned`: white is zero, so samples are inverted first."""
+
+    slope: float
+    intercept: float
+    lowest: int  # what BitsStored lets a sample be
+    highest: int
+    turned: bool
+
+    @property
+    def whole(self) -> bool:
+        """Every value is a whole number."""
+        return self.slope == int(self.slope) and self.intercept == int(self.intercept)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest value that there can be."""
+        one, other = (self.slope * end + self.intercept for end in (self.lowest, self.highest))
+        return min(one, other), max(one, other)
+
+    def values(self, stored: np.ndarray) -> np.ndarray:
+        """Of one frame; integers as long as they are whole."""
+        if self.turned:
+            stored = self.lowest + self.highest - stored.astype(np.int32)
+        if (self.slope, self.intercept) == (1, 0):
+            return stored
+        if self.whole and max(map(abs, self.ends)) < 1 << 31:
+            return stored.astype(np.int64) * int(self.slope) + int(self.intercept)
+        return stored * np.float64(self.slope) + self.intercept
+
+    def window(self, group: Dataset) -> tuple[float, float] | None:
+        """(low, high) in values of the data set's first window, None where it makes no sense (PS3.3, C.11.2)."""
+        centre, width = number(group, "WindowCenter"), number(group, "WindowWidth")
+        if centre is None or width is None:
+            return None
+        if text(group, "VOILUTFunction") != "LINEAR_EXACT":
+            centre, width = centre - 0.5, width - 1
+        low, high = centre - width / 2, centre + width / 2
+        if self.turned:
+            mirror = self.slope * (self.lowest + self.highest) + 2 * self.intercept
+            low, high = mirror - high, mirror - low
+        least, greatest = self.ends
+        return (low, high) if low < high and low < greatest and high > least else None
+
+
+def rescale_of(layout: PixelLayout, group: Dataset, name: str) -> Rescale:
+    """RescaleSlope and RescaleIntercept of a data set or functional group. Raises UndecodableImage.
+
+    Real world values (0040,9096) are something else, and left alone.
+    """
+    slope, intercept = 1.0, 0.0
+    if text(group, "RescaleSlope") or text(group, "RescaleIntercept"):
+        slope, intercept = (number(group, f"Rescale{part}") or 0.0 for part in ("Slope", "Intercept"))
+    lowest = -(1 << (layout.stored - 1)) if layout.signed else 0
+    rescale = Rescale(
+        slope, intercept, lowest, lowest + (1 << layout.stored) - 1, layout.photometric == "MONOCHROME1"
+    )
+    if slope == 0 or max(map(abs, rescale.ends)) > _MAX_VALUE:
+        raise UndecodableImage(f"{name} is damaged: its rescale slope or intercept makes no sense.")
+    return rescale
+
+
+def dtype_of(rescales: list[Rescale]) -> np.dtype:
+    """The smallest type that holds every value there can be: 8 or 16 bit integers, else float32."""
+    low = min(rescale.ends[0] for rescale in rescales)
+    high = max(rescale.ends[1] for rescale in rescales)
+    if all(rescale.whole for rescale in rescales):
+        for dtype in (np.uint8, np.uint16, np.int16):
+            if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+                return np.dtype(dtype)
+    return np.dtype(np.float32)
