@@ -10,6 +10,7 @@ import numpy as np
 
 from shared.imaging.components import Components, components
 from shared.imaging.mask import threshold_level
+from shared.imaging.rounding import six_digits
 
 Spacing = tuple[float, float]
 
@@ -58,7 +59,7 @@ def confidence(mask_HW: np.ndarray, probability_HW: np.ndarray, threshold: float
 
 def area_mm2(area_pixels: int, spacing: Spacing | None) -> float | None:
     """Pixels times the area of one, in square millimetres; None when the spacing is not known."""
-    return None if spacing is None else _rounded(area_pixels * spacing[0] * spacing[1])
+    return None if spacing is None else six_digits(area_pixels * spacing[0] * spacing[1])
 
 
 def regions(mask_HW: np.ndarray, spacing: Spacing | None) -> list[dict[str, Any]]:
@@ -74,6 +75,14 @@ def max_diameter_mm(region_HW: np.ndarray, spacing: Spacing) -> float:
     half a pixel each way, so two centres dx, dy apart have corners up to |dx| + 1 and |dy| + 1 apart. Scaling to
     millimetres per axis keeps a hull a hull, so anisotropic spacing needs no other one.
     """
+    hull_xy = hull(region_HW)
+    apart_xy = np.abs(hull_xy[:, None, :] - hull_xy[None, :, :]) + 1.0
+    row_mm, column_mm = spacing
+    return float(np.hypot(apart_xy[..., 0] * column_mm, apart_xy[..., 1] * row_mm).max())
+
+
+def hull(region_HW: np.ndarray) -> np.ndarray:
+    """float64 (N, 2): x and y of the pixels' centres at the corners of the convex hull of a bool region (H, W)."""
     ys = np.flatnonzero(region_HW.any(axis=1))
     first_x, last_x = (
         region_HW[ys].argmax(axis=1),
@@ -82,16 +91,14 @@ def max_diameter_mm(region_HW: np.ndarray, spacing: Spacing) -> float:
     ends_xy = np.stack((np.concatenate((first_x, last_x)), np.concatenate((ys, ys))), axis=1).astype(
         np.float32
     )
-    hull_xy = cv2.convexHull(ends_xy)[:, 0, :].astype(np.float64)  # of each row, only the ends can be on it
-    apart_xy = np.abs(hull_xy[:, None, :] - hull_xy[None, :, :]) + 1.0
-    row_mm, column_mm = spacing
-    return float(np.hypot(apart_xy[..., 0] * column_mm, apart_xy[..., 1] * row_mm).max())
+    # Of each row, only the ends can be on it.
+    return cv2.convexHull(ends_xy)[:, 0, :].astype(np.float64)
 
 
 def _region(found: Components, label: int, spacing: Spacing | None) -> dict[str, Any]:
     area = int(found.areas[label])
     x, y = found.centroids[label]
-    diameter = None if spacing is None else _rounded(max_diameter_mm(found.inside(label), spacing))
+    diameter = None if spacing is None else six_digits(max_diameter_mm(found.inside(label), spacing))
     return {
         "area_pixels": area,
         "area_mm2": area_mm2(area, spacing),
@@ -99,8 +106,3 @@ def _region(found: Components, label: int, spacing: Spacing | None) -> dict[str,
         "centroid": [round(float(x), 2), round(float(y), 2)],
         "max_diameter_mm": diameter,
     }
-
-
-def _rounded(value: float) -> float:
-    """Six significant digits: 0.5 micrometre pixels must not round to an area of zero."""
-    return float(f"{value:.6g}")

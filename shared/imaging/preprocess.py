@@ -1,6 +1,6 @@
 """From a slice's pixels to what the network sees, and back: one frozen object, for training and serving."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -62,6 +62,29 @@ class Preprocessing:
             spread = DEVIATIONS * np.sqrt(np.maximum(squares / np.maximum(count, 1) - np.square(mean), 0))
             low, high = mean - spread, mean + spread
         return np.stack([low, np.where(high > low, high, low + 1)], axis=-1)
+
+    def levels_by_slice(self, slices: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """`levels` for each slice (H, W, C) of a whole volume, float64 (C, 2) each.
+
+        Where slices are scaled by themselves, one that is dark beside the rest of its volume (air, noise) is not blown
+        up to full contrast: `percentile_floor` is meant for 8 bit, so its share of 255 is taken of the brightest slice.
+        """
+        levels_C2 = self.levels(slices)
+        if levels_C2 is not None:
+            return [levels_C2] * len(slices)
+        if self.normalization == "imagenet":
+            top = float(np.iinfo(slices[0].dtype).max)
+            return [np.tile([0.0, top], (self.channels, 1))] * len(slices)
+        tops_DC = np.array([self._tops(slice_HWC) for slice_HWC in slices])
+        floors_C = np.maximum(tops_DC.max(axis=0) * (self.percentile_floor / 255.0), 1.0)
+        ones_DC = np.maximum(tops_DC, floors_C) / self.percentile_value
+        return [np.stack([np.zeros(self.channels), ones_C], axis=-1) for ones_C in ones_DC]
+
+    def _tops(self, slice_HWC: np.ndarray) -> list[float]:
+        fitted_HWC = self._fitted(slice_HWC)
+        if slice_HWC.shape[2] == 1:
+            return [_percentile(fitted_HWC[..., 0], self.percentile)] * self.channels
+        return [_percentile(fitted_HWC[..., c], self.percentile) for c in range(self.channels)]
 
     def scale(self, pixels_HWC: np.ndarray, levels_C2: np.ndarray | None = None) -> np.ndarray:
         """uint8 or uint16 (H, W, C) -> float32 (H, W, channels) in 0..1.

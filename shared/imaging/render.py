@@ -9,7 +9,10 @@ import numpy as np
 
 from shared.imaging.contours import contours
 
-__all__ = ["beside", "contours", "overlay", "parse_color", "png", "side_by_side", "to_display"]
+__all__ = [
+    "CLASS_COLORS", "beside", "class_color", "contours", "overlay", "overlay_classes", "parse_color", "png",
+    "side_by_side", "through_window", "to_display",
+]  # fmt: skip
 
 Color = tuple[int, int, int]
 # of labels from 1 on; from the last one on they begin anew
@@ -38,6 +41,24 @@ def to_display(pixels_HWC: np.ndarray) -> np.ndarray:
         low, high = float(pixels_HWC.min()), float(pixels_HWC.max())
     window = (np.arange(65536) - low) * (255.0 / max(high - low, 1.0))
     return np.rint(np.clip(window, 0.0, 255.0)).astype(np.uint8)[pixels_HWC]
+
+
+def through_window(pixels_HWC: np.ndarray, low: float, high: float) -> np.ndarray:
+    """A slice (H, W, C) of any type -> uint8 of the same shape: `low` and below are 0, `high` and above 255.
+
+    It is linear between them: one window for all slices of a volume, so that they can be compared. One of no width
+    shows `low` as black and what is above it as white.
+    """
+    if pixels_HWC.dtype in (np.uint8, np.uint16):
+        levels = np.arange(int(np.iinfo(pixels_HWC.dtype).max) + 1)
+        return _windowed(levels, low, high)[pixels_HWC]
+    return _windowed(pixels_HWC, low, high)
+
+
+def _windowed(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    if high <= low:
+        return np.where(values > low, 255, 0).astype(np.uint8)
+    return np.rint(np.clip((values - low) * (255.0 / (high - low)), 0.0, 255.0)).astype(np.uint8)
 
 
 def png(array: np.ndarray) -> bytes:
@@ -73,13 +94,31 @@ def overlay(
 
     `opacity` 0..1 mixes the colour in: 0 leaves the picture, 1 hides it.
     """
-    shown = to_display(pixels_HWC)
-    rgb_HWC = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown.copy()
-    painted_HW = border(mask_HW) if outline else mask_HW
+    rgb_HWC = _rgb(pixels_HWC).copy()
+    _paint(rgb_HWC, border(mask_HW) if outline else mask_HW, color, opacity)
+    return png(rgb_HWC)
+
+
+def overlay_classes(
+    pixels_HWC: np.ndarray, labels_HW: np.ndarray, *, opacity: float = 0.5, outline: bool = False
+) -> np.ndarray:
+    """Picture (H, W, 1 or 3) with each label of uint8 (H, W), 0 for none, in its colour -> uint8 RGB (H, W, 3)."""
+    rgb_HWC = _rgb(pixels_HWC).copy()
+    for label in np.unique(labels_HW[labels_HW > 0]):
+        inside_HW = labels_HW == label
+        _paint(rgb_HWC, border(inside_HW) if outline else inside_HW, class_color(int(label)), opacity)
+    return rgb_HWC
+
+
+def class_color(label: int) -> Color:
+    """The colour of a label, from 1 on; beyond the last of CLASS_COLORS they begin anew."""
+    return CLASS_COLORS[(label - 1) % len(CLASS_COLORS)]
+
+
+def _paint(rgb_HWC: np.ndarray, painted_HW: np.ndarray, color: Color, opacity: float) -> None:
     for channel, value in enumerate(color):
         mixed = np.rint((1.0 - opacity) * np.arange(256) + opacity * value).astype(np.uint8)
         rgb_HWC[painted_HW, channel] = mixed[rgb_HWC[painted_HW, channel]]
-    return png(rgb_HWC)
 
 
 def beside(pixels_HWC: np.ndarray, labels_HW: np.ndarray) -> bytes:
@@ -92,9 +131,7 @@ def beside(pixels_HWC: np.ndarray, labels_HW: np.ndarray) -> bytes:
 
 def side_by_side(pictures: Sequence[np.ndarray], outlined_HWC: np.ndarray, labels_HW: np.ndarray) -> bytes:
     """Pictures (H, W, 1 or 3), each in its own window, then one with the outlines of the labels -> PNG, RGB 8 bit."""
-    painted_HWC = _rgb(outlined_HWC).copy()
-    for label in np.unique(labels_HW[labels_HW > 0]):
-        painted_HWC[border(labels_HW == label)] = CLASS_COLORS[(int(label) - 1) % len(CLASS_COLORS)]
+    painted_HWC = overlay_classes(outlined_HWC, labels_HW.astype(np.uint8), opacity=1.0, outline=True)
     return png(np.hstack([*map(_rgb, pictures), painted_HWC]))
 
 

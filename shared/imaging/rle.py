@@ -26,6 +26,27 @@ def decode(encoded: dict[str, Any]) -> np.ndarray:
     return np.ascontiguousarray(np.repeat(inside, runs).reshape(width, height).T)
 
 
+def rle_slices(mask_DHW: np.ndarray) -> dict[str, Any]:
+    """Bool or 0/1 mask (D, H, W) -> {"encoding": "rle", "size": [height, width], "slices": [{"index", "counts"}]}.
+
+    Only slices with anything in them are listed; each one's `counts` is that of `encode`.
+    """
+    slices = [
+        {"index": index, "counts": encode(mask_HW)["counts"]}
+        for index, mask_HW in enumerate(mask_DHW)
+        if mask_HW.any()
+    ]
+    return {"encoding": "rle", "size": list(mask_DHW.shape[1:]), "slices": slices}
+
+
+def rle_slice(encoded: dict[str, Any], index: int) -> np.ndarray:
+    """Slice `index` of what `rle_slices` made -> bool mask (H, W), empty for a slice that is not listed."""
+    for slice_ in encoded["slices"]:
+        if slice_["index"] == index:
+            return decode({"size": encoded["size"], "counts": slice_["counts"]})
+    return np.zeros(encoded["size"], bool)
+
+
 def _runs(counts: bytes) -> list[int]:
     """Lengths of the runs (rleFrString in maskApi.c).
 

@@ -155,3 +155,27 @@ def test_labels_come_back_at_the_uploads_size():
     back = Preprocessing(4, 32).labels_from_output(labels, 64, 32)
     assert back.shape == (64, 32)
     assert (back[:30] == 0).all() and (back[34:] == 2).all()
+
+
+def test_a_dark_slice_of_a_volume_stays_dark():
+    bright = np.zeros((32, 32, 1), np.uint16)
+    bright[8:24, 8:24] = 4000
+    noise = np.random.default_rng(0).integers(0, 20, (32, 32, 1)).astype(np.uint16)
+    preprocessing = Preprocessing(image_size=32)
+    alone = preprocessing.scale(noise)
+    levels = preprocessing.levels_by_slice([bright, noise])
+    beside = preprocessing.scale(noise, levels[1])
+    assert alone.max() >= 0.8
+    assert beside.max() < 0.15
+    np.testing.assert_allclose(preprocessing.scale(bright, levels[0]), preprocessing.scale(bright), rtol=1e-5)
+
+
+@pytest.mark.parametrize("normalization", ["imagenet", "min_max", "z_score"])
+def test_other_normalizations_are_as_they_are_by_slice(normalization):
+    slices = [np.random.default_rng(n).integers(0, 3000, (32, 32, 1)).astype(np.uint16) for n in range(3)]
+    preprocessing = Preprocessing(channels=1, image_size=32, normalization=normalization)
+    whole = preprocessing.levels(slices)
+    for pixels, levels in zip(slices, preprocessing.levels_by_slice(slices), strict=True):
+        np.testing.assert_allclose(
+            preprocessing.scale(pixels, levels), preprocessing.scale(pixels, whole), rtol=1e-5
+        )

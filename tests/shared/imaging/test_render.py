@@ -11,11 +11,14 @@ from shared.imaging.readers.decode import decode
 from shared.imaging.render import (
     CLASS_COLORS,
     beside,
+    class_color,
     contours,
     overlay,
+    overlay_classes,
     parse_color,
     png,
     side_by_side,
+    through_window,
     to_display,
 )
 from tests.fakes import images
@@ -128,6 +131,38 @@ def test_colours_are_six_hexadecimal_digits():
     for text in ("", "red", "ff80", "ff80000", "ff80zz", "ff8000\n", "##ff8000", "f\u0665ff00"):
         with pytest.raises(ValueError, match="hexadecimal"):
             parse_color(text)
+
+
+def test_each_class_has_its_own_colour():
+    pixels = np.full((20, 30, 1), 100, np.uint8)
+    labels = np.zeros((20, 30), np.uint8)
+    labels[2:8, 2:8], labels[10:16, 10:16] = 1, 3
+    got = overlay_classes(pixels, labels, opacity=1.0)
+    assert (got.shape, got.dtype) == ((20, 30, 3), np.uint8)
+    assert (tuple(got[4, 4]), tuple(got[12, 12])) == (CLASS_COLORS[0], CLASS_COLORS[2])
+    assert (got[labels == 0] == 100).all()
+    lines = overlay_classes(pixels, labels, opacity=1.0, outline=True)
+    assert (lines[4, 4].tolist(), tuple(lines[2, 4])) == ([100] * 3, CLASS_COLORS[0])
+    assert overlay_classes(pixels, labels, opacity=0.5)[4, 4].tolist() == [178, 50, 50]
+
+
+def test_colours_of_classes_begin_anew_after_the_last():
+    assert [class_color(label) for label in (1, 5, 6)] == [CLASS_COLORS[0], CLASS_COLORS[4], CLASS_COLORS[0]]
+
+
+# --- through_window ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32])
+def test_a_window_is_black_below_white_above_and_linear_between(dtype):
+    values = np.array([0, 50, 60, 100, 120], dtype).reshape(1, 5, 1)
+    shown = through_window(values, 50, 100)
+    assert (shown.dtype, shown.shape) == (np.uint8, (1, 5, 1))
+    assert shown.ravel().tolist() == [0, 0, 51, 255, 255]
+
+
+def test_a_window_of_no_width_tells_above_from_below():
+    assert through_window(np.array([[[4], [5], [6]]], np.uint16), 5, 5).ravel().tolist() == [0, 0, 255]
 
 
 # --- contours ------------------------------------------------------------------------------------
