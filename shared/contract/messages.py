@@ -42,6 +42,12 @@ class SegmentMessage(Message):
     __slots__ = ()
 
 
+class SegmentVolumeMessage(Message):
+    """Segment the volume with this id."""
+
+    __slots__ = ()
+
+
 class ValidateDatasetMessage(Message):
     """Look through the dataset with this id."""
 

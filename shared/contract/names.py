@@ -14,6 +14,7 @@ class Task(StrEnum):
     """Celery tasks; `send_task` checks no names, so a test holds these equal to what workers register."""
 
     SEGMENT = "inference.segment"
+    SEGMENT_VOLUME = "inference.segment_volume"
     VALIDATE_DATASET = "training.validate_dataset"
     TRAIN = "training.run"
     EVALUATE = "training.evaluate"
@@ -25,6 +26,14 @@ class Scope(StrEnum):
     INFER = "infer"
     TRAIN = "train"
     ADMIN = "admin"
+
+
+class SegmentationKind(StrEnum):
+    """What a segmentation was made from: decoded by the API, or stored raw, or to be fetched from a PACS."""
+
+    PICTURE = "picture"
+    VOLUME = "volume"
+    DICOMWEB = "dicomweb"
 
 
 class SegmentationStatus(StrEnum):
@@ -98,6 +107,8 @@ PIXELS_MAX_BYTES = 4 * 1024 * 1024
 # An answer that nobody waits for any more goes away by itself.
 DONE_TTL_S = 60
 DEFAULT_ALIAS = "default"
+# The shipped model that this alias points to at first; demonstrations are shipped as well.
+DEFAULT_MODEL = "lgg-unet"
 
 
 def pixels_key(job_id: str) -> str:

@@ -3,7 +3,7 @@
 import io
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,22 @@ def from_npy(data: bytes) -> npt.NDArray[np.generic]:
     count = math.prod(shape)
     array = np.frombuffer(data, dtype, count, offset=start)
     return array.reshape(shape, order="F" if fortran_order else "C")
+
+
+def item_of_npy(file: BinaryIO, index: int) -> npt.NDArray[np.generic]:
+    """Item `index` of the first axis of a .npy file in C order; nothing else of it is read.
+
+    IndexError beyond its end, ValueError if the file is broken, in Fortran order or holds objects.
+    """
+    head = file.read(_HEAD)
+    shape, fortran_order, dtype = _header(head + file.read(int.from_bytes(head[_HEAD - 2 :], "little")))
+    if dtype.hasobject or fortran_order:
+        raise ValueError("the array is not one of plain numbers in C order")
+    if not 0 <= index < shape[0]:
+        raise IndexError(f"item {index} of {shape[0]}")
+    count = math.prod(shape[1:])
+    file.seek(index * count * dtype.itemsize, io.SEEK_CUR)
+    return np.frombuffer(file.read(count * dtype.itemsize), dtype, count).reshape(shape[1:])
 
 
 @lru_cache(maxsize=256)  # numpy parses it as Python; pictures of one size have the same

@@ -53,6 +53,7 @@ _STALE = delete(TABLE).where(
     ),
 )
 _COMPLETE = update(TABLE).where(_ROW).values(resource_id=bindparam("resource"))
+_FORGET = delete(TABLE).where(_ROW, C.resource_id == bindparam("made"))
 _ABANDON = delete(TABLE).where(_ROW, or_(C.resource_id.is_(None), C.resource_id == bindparam("made")))
 
 
@@ -94,6 +95,11 @@ class Idempotency:
         """The request made nothing, or what it made (`made`) was taken back: the key may be used again."""
         with self._db.write() as connection:
             connection.execute(_ABANDON, {"of": owner, "with_key": key, "made": made})
+
+    def forget(self, owner: str, key: str, *, made: str) -> None:
+        """What the key made is no good any more; nothing happens where another request has noticed it before."""
+        with self._db.write() as connection:
+            connection.execute(_FORGET, {"of": owner, "with_key": key, "made": made})
 
     def purge(self, now: datetime | None = None) -> int:
         """Delete what has expired; how many."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Row, String, Table, bindparam, delete, exists, literal, or_, select, update
 
 from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownModel
-from shared.contract.names import DEFAULT_ALIAS
+from shared.contract.names import DEFAULT_ALIAS, DEFAULT_MODEL
 from shared.storage import audit
 from shared.storage.cards import ModelCard
 from shared.storage.database import Database
@@ -96,17 +96,17 @@ class Models:
         return self._hydrate(stored)
 
     def register_shipped(self, models_dir: Path) -> list[StoredModel]:
-        """Add (or renew) every models_dir/NAME/card.json; `default` is set to the first by name if it is not set.
+        """Add (or renew) every models_dir/NAME/card.json.
 
-        Raises InvalidCard for a card that cannot be used.
+        If `default` is not set, it is set to DEFAULT_MODEL, or where that is not shipped to the first by name. Raises
+        InvalidCard for a card that cannot be used.
         """
         cards = sorted(models_dir.glob("*/card.json"))
         stored = [self.register(ModelCard.load(p), f"{SHIPPED}{p.parent.name}", replace=True) for p in cards]
         if stored:
+            first = min(stored, key=lambda model: (model.id != DEFAULT_MODEL, model.location))
             with self._db.write() as connection:
-                insert = self._db.insert(ALIASES).values(
-                    _new_alias(DEFAULT_ALIAS, stored[0].id, self._clock())
-                )
+                insert = self._db.insert(ALIASES).values(_new_alias(DEFAULT_ALIAS, first.id, self._clock()))
                 connection.execute(insert.on_conflict_do_nothing())
         return stored
 

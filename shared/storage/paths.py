@@ -11,6 +11,41 @@ def probability_path(segmentation_id: str) -> str:
     return f"segmentations/{segmentation_id}/probability.png"
 
 
+def source_path(segmentation_id: str) -> str:
+    """A volume's files as they were sent, in a zip, until its job has ended."""
+    return f"segmentations/{segmentation_id}/source.zip"
+
+
+def volume_path(segmentation_id: str) -> str:
+    """A volume's pixels: (slices, height, width, channels) uint8 or uint16 as .npy in C order."""
+    return f"segmentations/{segmentation_id}/volume.npy"
+
+
+def probability_zip_path(segmentation_id: str) -> str:
+    """A volume's probabilities: a zip with a grey PNG a slice, `00012.png`."""
+    return f"segmentations/{segmentation_id}/probability.zip"
+
+
+def labels_zip_path(segmentation_id: str) -> str:
+    """A volume's classes, where the model tells several apart: a zip with a palette PNG a slice, `00012.png`."""
+    return f"segmentations/{segmentation_id}/labels.zip"
+
+
+def labels_path(segmentation_id: str) -> str:
+    """A picture's classes, where the model tells several apart: palette PNG."""
+    return f"segmentations/{segmentation_id}/labels.png"
+
+
+def nifti_path(segmentation_id: str) -> str:
+    """A volume's mask, on the grid of its file."""
+    return f"segmentations/{segmentation_id}/mask.nii.gz"
+
+
+def segmentation_object_path(segmentation_id: str) -> str:
+    """A DICOM volume's mask as DICOM SEG: the one file that holds what the source said of the patient."""
+    return f"segmentations/{segmentation_id}/segmentation.dcm"
+
+
 def segmentation_folder(segmentation_id: str) -> str:
     """All files of a segmentation."""
     return f"segmentations/{segmentation_id}"

@@ -21,7 +21,13 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from shared.contract.names import DatasetStatus, EvaluationStatus, RunStatus, SegmentationStatus
+from shared.contract.names import (
+    DatasetStatus,
+    EvaluationStatus,
+    RunStatus,
+    SegmentationKind,
+    SegmentationStatus,
+)
 
 # Constraints need names of their own so that a migration can drop them again.
 NAMING = {
@@ -114,10 +120,12 @@ class Segmentation(Base):
         _partial("to_expire", "expires_at", "gone_at IS NULL"),
         _partial("to_clean", "gone_at", "gone_at IS NOT NULL AND files_removed_at IS NULL"),
         _partial("to_purge", "gone_at", "files_removed_at IS NOT NULL"),
+        _partial("volumes", "finished_at", "kind <> 'picture'"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     owner: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16), server_default=SegmentationKind.PICTURE.value)
     status: Mapped[str] = mapped_column(String(16))
     progress: Mapped[float]
     created_at: Mapped[datetime]

@@ -17,11 +17,13 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.sql.elements import ColumnElement
 
 from shared.contract.errors import AttemptsExhausted
+from shared.contract.names import SegmentationKind
 from shared.contract.names import SegmentationStatus as Status
 from shared.storage.records import Segmentation, UtcDateTime
 from shared.storage.segmentation_views import Claim, SegmentationView
@@ -57,6 +59,13 @@ GET = select(*VIEW_COLUMNS).where(_id == C.id)
 LIST = select(*VIEW_COLUMNS).where(C.gone_at.is_(None))
 COUNT_BY_STATUS = select(C.status, func.count()).where(C.gone_at.is_(None)).group_by(C.status)
 COUNT_QUEUED = select(func.count()).select_from(TABLE).where(C.status == Status.QUEUED)
+COUNT_QUEUED_VOLUMES = COUNT_QUEUED.where(C.kind != SegmentationKind.PICTURE)
+
+ENDED_VOLUMES = select(C.id).where(
+    text("kind <> 'picture'"),  # as its index has it: SQLite does not look into bound values
+    C.gone_at.is_(None),
+    C.finished_at >= bindparam("since", type_=UtcDateTime()),
+)
 
 _claimable = and_(or_(C.status == Status.QUEUED, _lost), _tries_left)
 CLAIM = (
@@ -99,6 +108,8 @@ FINISH = (
         warnings=bindparam("warnings"),
     )
 )
+FINISH_WITH_IMAGE = FINISH.values(image=bindparam("known_image"))
+PROGRESS = update(TABLE).where(_ours).values(progress=bindparam("done"))
 FAIL = (
     update(TABLE)
     .where(_ours)
@@ -115,7 +126,7 @@ RELEASE = (
 CANCEL = update(TABLE).where(_id == C.id, _open).values(status=Status.CANCELLED, finished_at=_now)
 
 DUE = (
-    select(C.id, C.request_id, C.enqueued_at)
+    select(C.id, C.request_id, C.enqueued_at, C.kind, C.status)
     .where(
         or_(and_(C.status == Status.QUEUED), _lost),
         or_(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
-from shared.contract.names import ENDED, SegmentationStatus
+from shared.contract.names import ENDED, SegmentationKind, SegmentationStatus
 from shared.storage.records import new_id
 
 
@@ -22,6 +22,7 @@ class NewSegmentation:
     alias: str | None = None
     threshold: float | None = None
     retention: timedelta = timedelta(hours=24)
+    kind: SegmentationKind = SegmentationKind.PICTURE
     id: str = field(default_factory=new_id)
 
 
@@ -31,6 +32,7 @@ class SegmentationView:
 
     id: str
     owner: str
+    kind: SegmentationKind
     status: SegmentationStatus
     progress: float
     created_at: datetime
@@ -73,6 +75,7 @@ class Claim:
     attempts: int
     request_id: str
     owner: str
+    kind: str
     image: dict[str, Any]
     model_id: str
     alias: str | None
@@ -86,12 +89,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of a claim: `result` as in API.md, timings in ms, warnings with `code` and `detail`."""
+    """The end of a claim: `result` as in API.md, timings in ms, warnings with `code` and `detail`.
+
+    `image` where the worker knows more of it than the API did.
+    """
 
     claim: Claim
     result: dict[str, Any]
     timings: Mapping[str, float] = field(default_factory=dict)
     warnings: list[dict[str, Any]] = field(default_factory=list)
+    image: dict[str, Any] | None = None
 
 
 class DueJob(NamedTuple):
@@ -100,12 +107,15 @@ class DueJob(NamedTuple):
     id: str
     request_id: str
     enqueued_at: datetime | None
+    kind: str
+    status: str
 
 
 def to_view(row: Row[Any]) -> SegmentationView:
     """A view of a row of `segmentation_statements.VIEW_COLUMNS`."""
     fields = dict(row._mapping)
     fields["status"] = SegmentationStatus(fields["status"])
+    fields["kind"] = SegmentationKind(fields["kind"])
     code, message = fields.pop("error_code"), fields.pop("error_message")
     return SegmentationView(
         **fields, error=None if code is None else {"code": code, "message": message or ""}

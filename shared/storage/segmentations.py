@@ -5,7 +5,7 @@ changes nothing (Kleppmann, "How to do distributed locking", 2016).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.sql.dml import UpdateBase
@@ -27,6 +27,7 @@ from shared.storage.segmentation_views import (
 )
 
 RESEND_AFTER_S = 60.0
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 KEEP_TOMBSTONE = timedelta(days=7)
 
 
@@ -69,6 +70,16 @@ class SegmentationJobs:
         """How many jobs wait."""
         with self._db.read() as connection:
             return connection.execute(sql.COUNT_QUEUED).scalar_one()
+
+    def queued_volumes(self) -> int:
+        """How many volumes, series of a PACS among them, wait."""
+        with self._db.read() as connection:
+            return connection.execute(sql.COUNT_QUEUED_VOLUMES).scalar_one()
+
+    def ended_volumes(self, since: datetime | None = None) -> list[str]:
+        """Volumes that are kept and have ended, all or since then."""
+        with self._db.read() as connection:
+            return [*connection.execute(sql.ENDED_VOLUMES, {"since": since or EARLIEST}).scalars()]
 
     def count_by_status(self) -> dict[str, int]:
         """How many jobs are kept (not gone) in each status that occurs."""
@@ -122,9 +133,16 @@ class SegmentationJobs:
         with self._db.write() as connection, value_errors():
             for end in sorted(ends, key=lambda end: end.claim.id):
                 values = {"result": end.result, "timings": dict(end.timings), "warnings": end.warnings}
-                change = connection.execute(sql.FINISH, {**_fence(end.claim), **values, "now": now})
+                statement = sql.FINISH
+                if end.image is not None:
+                    statement, values["known_image"] = sql.FINISH_WITH_IMAGE, end.image
+                change = connection.execute(statement, {**_fence(end.claim), **values, "now": now})
                 done[end.claim.id] = change.rowcount == 1
         return [done[end.claim.id] for end in ends]
+
+    def progress(self, claim: Claim, done: float) -> bool:
+        """How far a running job is, 0 to 1; False (and no change) if the claim is stale."""
+        return self._changed(sql.PROGRESS, **_fence(claim), done=done)
 
     def fail(self, claim: Claim, code: str, message: str, now: datetime | None = None) -> bool:
         """The job failed for good; False (and no change) if the claim is stale."""
@@ -206,7 +224,10 @@ def _row(new: NewSegmentation, now: datetime) -> dict[str, Any]:
     """All columns of a fresh row, so that the view needs no second query."""
     row: dict[str, Any] = dict.fromkeys(column.name for column in sql.TABLE.columns)
     row.update(
-        {name: getattr(new, name) for name in ("id", "owner", "request_id", "image", "model_id", "alias")}
+        {
+            name: getattr(new, name)
+            for name in ("id", "owner", "kind", "request_id", "image", "model_id", "alias")
+        }
     )
     row.update(threshold=new.threshold, expires_at=now + new.retention, created_at=now, enqueued_at=now)
     row.update(status=Status.QUEUED, progress=0.0, attempts=0, fence=0, warnings=[], timings={})

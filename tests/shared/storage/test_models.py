@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownModel
+from shared.contract.names import DEFAULT_MODEL
 from shared.storage.audit import AuditLog
 from shared.storage.cards import InvalidCard, ModelCard
 from shared.storage.models import AliasView, Models, shipped_folder
@@ -199,6 +200,13 @@ def test_shipped_models_are_registered_and_the_first_is_the_default(models, mode
     assert [m.id for m in models.register_shipped(models_dir)] == ["a-net", "b-net"]
     assert models.resolve("default")[0].id == "a-net"
     assert models.get("b-net").location == "shipped:b-net"
+
+
+def test_a_demonstration_that_comes_first_by_name_is_not_the_default(models, models_dir):
+    (models_dir / DEFAULT_MODEL).mkdir()
+    card(DEFAULT_MODEL).dump(models_dir / DEFAULT_MODEL / "card.json")
+    assert [m.id for m in models.register_shipped(models_dir)] == ["a-net", "b-net", DEFAULT_MODEL]
+    assert models.resolve("default")[0].id == DEFAULT_MODEL
 
 
 def test_a_new_release_renews_the_card_and_leaves_the_default(models, models_dir):
