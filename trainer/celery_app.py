@@ -9,18 +9,19 @@ from celery import Celery, bootsteps, signals
 from kombu.entity import Queue as KombuQueue
 
 from shared.contract.config import ConfigError
-from shared.contract.messages import SegmentMessage
+from shared.contract.messages import Message, SegmentVolumeMessage
 from shared.contract.names import REQUEST_ID_MESSAGE_HEADER, Queue, Task
 from trainer import logs
 from trainer.runtime import Runtime, WorkerRuntime
 from trainer.settings import WorkerSettings
-from trainer.tasks import evaluate, segment, train, validate_dataset
+from trainer.tasks import evaluate, segment, segment_volume, train, validate_dataset
 
 # How long the event loop may stand still when the worker has enough: it must still hear SIGTERM.
 _BRAKE_S = 1.0
 
 TASKS = {
     Task.SEGMENT: segment.segment,
+    Task.SEGMENT_VOLUME: segment_volume.segment_volume,
     Task.VALIDATE_DATASET: validate_dataset.validate_dataset,
     Task.TRAIN: train.train,
     Task.EVALUATE: evaluate.evaluate,
@@ -32,10 +33,10 @@ class TrainerApp(Celery):
 
     runtime: Runtime | None = None
 
-    def send(self, message: SegmentMessage) -> None:
-        """Queue a job (again)."""
+    def send(self, message: Message) -> None:
+        """Queue a segmentation (again)."""
         self.send_task(
-            Task.SEGMENT,
+            Task.SEGMENT_VOLUME if isinstance(message, SegmentVolumeMessage) else Task.SEGMENT,
             kwargs=message.to_json(),
             queue=Queue.INFERENCE,
             task_id=message.job_id,

@@ -4,12 +4,15 @@ Every worker runs one. Each step is a compare-and-set, so that any number may do
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import structlog
 
-from shared.contract.messages import SegmentMessage
+from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
+from shared.contract.names import SegmentationKind, SegmentationStatus
 from shared.storage.files import FileStore
-from shared.storage.paths import segmentation_folder
+from shared.storage.paths import segmentation_folder, source_path
+from shared.storage.records import utc_now
 from shared.storage.segmentations import DueJob, SegmentationJobs
 
 _log = structlog.get_logger(__name__)
@@ -17,6 +20,7 @@ _log = structlog.get_logger(__name__)
 # after so long, its message is gone (FLUSHALL, a restart, a worker killed with it in memory).
 UNSENT_IF_IDLE_S = 2.0
 UNSENT_IF_BUSY_S = 60.0
+UNSENT_VOLUME = timedelta(seconds=10)
 _PURGE_EVERY = 1800  # rounds; rows that have been gone for a week are in nobody's way
 
 
@@ -27,7 +31,7 @@ class Reconciler:
         self,
         jobs: SegmentationJobs,
         files: FileStore,
-        send: Callable[[SegmentMessage], None],
+        send: Callable[[SegmentMessage | SegmentVolumeMessage], None],
         queue_length: Callable[[], int],
     ) -> None:
         self._jobs, self._files = jobs, files
@@ -44,6 +48,7 @@ class Reconciler:
     def _exhaust(self) -> None:
         for job_id in self._jobs.exhaust():
             _log.warning("attempts_exhausted", job_id=job_id)
+            self._files.delete_tree(source_path(job_id))  # of a volume, as it was sent
 
     def _expire(self) -> None:
         gone = self._jobs.expire()
@@ -55,7 +60,7 @@ class Reconciler:
             self._jobs.purge()
 
     def _resend(self) -> None:
-        due = self._jobs.due(unsent_for_s=UNSENT_IF_IDLE_S)
+        due = [job for job in self._jobs.due(unsent_for_s=UNSENT_IF_IDLE_S) if not self._just_waits(job)]
         if not due:
             return
         if self._queue_length() > 0:
@@ -63,7 +68,14 @@ class Reconciler:
             due = self._jobs.due(unsent_for_s=UNSENT_IF_BUSY_S)
         self._send_all(self._jobs.mark_enqueued(due) if due else [])
 
+    def _just_waits(self, job: DueJob) -> bool:
+        """A volume that a worker knows of and has no time for yet; now and then an idle one is looked for."""
+        if job.kind == SegmentationKind.PICTURE or job.status != SegmentationStatus.QUEUED:
+            return False
+        return job.enqueued_at is not None and utc_now() - job.enqueued_at < UNSENT_VOLUME
+
     def _send_all(self, jobs: Sequence[DueJob]) -> None:
         for job in jobs:
-            self._send(SegmentMessage(job.id, job.request_id))
+            message = SegmentMessage if job.kind == SegmentationKind.PICTURE else SegmentVolumeMessage
+            self._send(message(job.id, job.request_id))
             _log.info("sent_again", job_id=job.id, request_id=job.request_id)

@@ -13,7 +13,7 @@ import redis
 import structlog
 
 from shared.contract.errors import ServiceError
-from shared.contract.messages import SegmentMessage
+from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.contract.names import DEFAULT_ALIAS, Queue
 from shared.storage.cards import InvalidCard
 from shared.storage.database import Database
@@ -37,10 +37,12 @@ from trainer.presence import BEAT_S, Capabilities, Presence
 from trainer.reconciler import Reconciler
 from trainer.runs.runtime import Training
 from trainer.settings import VERSION, WorkerSettings
+from trainer.volumes.workspace import Sweeper
 
 _log = structlog.get_logger(__name__)
 RECONCILE_S = 2.0
-Send = Callable[[SegmentMessage], None]
+SWEEP_S = 30.0
+Send = Callable[[SegmentMessage | SegmentVolumeMessage], None]
 
 
 class Runtime(Protocol):
@@ -52,6 +54,10 @@ class Runtime(Protocol):
 
     def submit(self, message: SegmentMessage) -> None:
         """Take a job; never blocks."""
+        ...
+
+    def submit_volume(self, message: SegmentVolumeMessage) -> None:
+        """Remember a volume; never blocks."""
         ...
 
     def wake(self) -> None:
@@ -108,6 +114,9 @@ class WorkerRuntime:
         if self._inference is not None:
             promotion = Promotion(self._registry, workers, self._inference.models, self._presence.beat)
             self._chores.append(Periodic("promotion", promotion.run, PROMOTE_S))
+            self._chores.append(
+                Periodic("volumes", Sweeper(settings.volumes.work_dir, jobs, files).run, SWEEP_S, jitter=0.25)
+            )
         self._encoder_weights = EncoderWeights(settings.encoder_weights)
         if self._training is not None:
             self._chores.append(Periodic("encoder_weights", self._encoder_weights.look, LOOK_EVERY_S))
@@ -130,6 +139,12 @@ class WorkerRuntime:
         if self._inference is None:
             raise RuntimeError("this worker does not listen to the queue `inference`")
         self._inference.worker.submit(message)
+
+    def submit_volume(self, message: SegmentVolumeMessage) -> None:
+        """To the inference worker's lane of volumes."""
+        if self._inference is None:
+            raise RuntimeError("this worker does not listen to the queue `inference`")
+        self._inference.worker.submit_volume(message)
 
     def wake(self) -> None:
         """To the training side."""
@@ -186,7 +201,7 @@ class Inference:
         self.models = WarmModels(self._opener, settings.warm_models)
         leases = Leases(jobs, worker_id, settings.store.lease_s)
         self._link = RedisLink(settings.store.redis_url)
-        self.worker = InferenceWorker(jobs, files, self._link, self.models, leases)
+        self.worker = InferenceWorker(jobs, files, self._link, self.models, leases, settings.volumes)
         # Three chances before a lease runs out.
         self._renewal = Periodic("leases", leases.renew, settings.store.lease_s / 3)
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from shared.contract.config import DatasetSettings, EnvReader, StoreSettings
+from shared.contract.config import GIB, DatasetSettings, EnvReader, StoreSettings
+from shared.contract.dicomweb import DicomwebSettings
+from trainer.volumes.settings import VolumeSettings
 
 VERSION = "0.1.0"
 ENGINES = ("auto", "torch", "openvino")
@@ -27,6 +29,11 @@ class WorkerSettings:
     encoder_weights: Path | None = None
     log_level: str = "info"
     datasets: DatasetSettings = DatasetSettings()
+    dicomweb: DicomwebSettings = DicomwebSettings()
+    max_volume_voxels: int = 1 << 28
+    max_volume_bytes: int = GIB
+    volume_memory_bytes: int = 16 * GIB
+    volume_timeout_s: int = 1800
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -46,6 +53,13 @@ class WorkerSettings:
             encoder_weights=_folder_or_none(reader, "ENCODER_WEIGHTS_DIR"),
             log_level=reader.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             datasets=DatasetSettings.read(reader),
+            # Read again by the process that needs it; here, so that a mistake is named when the worker starts.
+            dicomweb=DicomwebSettings.read(reader),
+            max_volume_voxels=reader.integer("MAX_VOLUME_VOXELS", 1 << 28, 1, 1 << 34),
+            max_volume_bytes=reader.integer("MAX_VOLUME_BYTES", GIB, 1024, 64 * GIB),
+            # Address space, which is more than what is used: libraries map a few gigabytes that they never touch.
+            volume_memory_bytes=reader.integer("VOLUME_MEMORY_BYTES", 16 * GIB, GIB, 1024 * GIB),
+            volume_timeout_s=reader.integer("VOLUME_TIMEOUT_S", 1800, 10, 7 * 86400),
         )
         reader.finish()
         return settings
@@ -54,6 +68,17 @@ class WorkerSettings:
     def cache_dir(self) -> Path:
         """What can be made again at any time: converted models."""
         return self.store.data_dir / "cache"
+
+    @property
+    def volumes(self) -> VolumeSettings:
+        """For the lane of volumes."""
+        return VolumeSettings(
+            work_dir=self.store.data_dir / "work" / "segmentations",
+            max_voxels=self.max_volume_voxels,
+            max_bytes=self.max_volume_bytes,
+            memory_bytes=self.volume_memory_bytes,
+            timeout_s=self.volume_timeout_s,
+        )
 
     @property
     def work_dir(self) -> Path:

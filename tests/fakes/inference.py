@@ -8,6 +8,7 @@ import torch
 
 from shared.contract.errors import ModelUnusable
 from shared.imaging.preprocess import Preprocessing
+from tests.fakes.cards import card
 from trainer.inference.engine import EngineOutput, checked
 from trainer.inference.models import ServedModel
 
@@ -92,6 +93,7 @@ def served(engine: Any = None, id: str = "m", **changes: Any) -> ServedModel:
         "threshold": 0.5,
         "min_region_pixels": 1,
         "unlike": {"limits": [1e9, 1e9]},
+        "card": card(id),
     }
     return ServedModel(id=id, engine=engine or FakeEngine(), **{**fields, **changes})
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from shared.contract.errors import QueueUnavailable
-from shared.contract.messages import Message, SegmentMessage
-from shared.contract.names import Queue
+from shared.contract.messages import Message, SegmentMessage, SegmentVolumeMessage
+from shared.contract.names import Queue, SegmentationKind
 from shared.imaging import rle
 from shared.imaging.measure import measure
 from shared.imaging.render import png
@@ -17,21 +17,33 @@ from shared.storage.arrays import from_npy
 from shared.storage.files import FileStore
 from shared.storage.paths import pixels_path, probability_path
 from shared.storage.segmentations import Claim, SegmentationJobs
+from tests.fakes.volume_worker import VolumeMade, make_volume
 
 WORKER = "fake-worker"
 THRESHOLD = 0.5
 
 
 class FakeWorker:
-    """Calls a bright square in the middle a tumour."""
+    """Calls a bright square in the middle a tumour. Volumes are what `volume` says, or left alone."""
 
     def __init__(self, rows: SegmentationJobs, files: FileStore) -> None:
         self._rows, self._files = rows, files
+        self.volume: VolumeMade | None = None
 
-    def work(self, message: SegmentMessage) -> dict[str, Any] | None:
+    def work(self, message: Message) -> dict[str, Any] | None:
         """Do the job of the message; what a worker would push, or None if the job is not to be had."""
         claims = self._rows.claim([message.job_id], WORKER, 10)
-        return self._finish(claims[0]) if claims else None
+        if not claims:
+            return None
+        if claims[0].kind == SegmentationKind.PICTURE:
+            return self._finish(claims[0])
+        return make_volume(self.volume or VolumeMade(), claims[0], self._rows, self._files)
+
+    def does(self, message: Message) -> bool:
+        """Whether such work is done here."""
+        return isinstance(message, SegmentMessage) or (
+            isinstance(message, SegmentVolumeMessage) and self.volume is not None
+        )
 
     def _finish(self, claim: Claim) -> dict[str, Any] | None:
         pixels = from_npy(self._files.read(pixels_path(claim.id)))
@@ -68,8 +80,8 @@ class FakeJobs:
         self.send_fails = False
         self.backlog = 0
         self.pixels: dict[str, bytes] = {}
-        self.sent: deque[SegmentMessage] = deque()
-        self.woken: list[Message] = []  # the queue `training`: nobody works on it here
+        self.sent: deque[Message] = deque()
+        self.woken: list[Message] = []  # what nobody works on here: the queue `training`, volumes
         self.waits: list[float] = []
         self._pushed: dict[str, dict[str, Any]] = {}
 
@@ -89,7 +101,7 @@ class FakeJobs:
         self.ping()
         if self.send_fails:
             raise QueueUnavailable
-        if not isinstance(message, SegmentMessage):
+        if not isinstance(message, SegmentMessage) and not (self.worker and self.worker.does(message)):
             self.woken.append(message)
             return
         self.sent.append(message)

@@ -31,3 +31,13 @@ def test_all_problems_are_told_at_once():
     with pytest.raises(ConfigError) as caught:
         WorkerSettings.from_env({"ENGINE": "tensorrt", "WARM_MODELS": "0"})
     assert [problem.split()[0] for problem in caught.value.problems] == ["REDIS_URL", "ENGINE", "WARM_MODELS"]
+
+
+def test_dicomweb_servers_are_checked_when_the_worker_starts(tmp_path):
+    file = tmp_path / "servers.toml"
+    file.write_text('[servers.pacs]\nurl = "https://pacs.example/"\ntoken_file = "none"\n')
+    env = {**ENV, "DICOMWEB_SERVERS_FILE": str(file), "DICOMWEB_ALLOWED_HOSTS": "pacs.example"}
+    with pytest.raises(ConfigError, match="server pacs has a token_file that cannot be used"):
+        WorkerSettings.from_env(env)
+    (tmp_path / "none").write_text("a-token")
+    assert [*WorkerSettings.from_env(env).dicomweb.servers] == ["pacs"]

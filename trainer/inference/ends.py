@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.contract.errors import InferenceFailed, JobFailed, NotFound, ServiceError
-from shared.contract.names import SegmentationStatus
+from shared.contract.errors import ImageError, InferenceFailed, JobFailed, NotFound, ServiceError
+from shared.contract.names import SegmentationKind, SegmentationStatus
 from shared.storage.files import FileStore
 from shared.storage.paths import segmentation_folder
 from shared.storage.segmentations import Finished, SegmentationJobs
@@ -36,7 +36,10 @@ class Ends:
     def succeed(self, done: Sequence[tuple[Job, dict[str, Any], list[dict[str, Any]]]]) -> None:
         """Each job with its result and warnings: one transaction, one round trip to Redis."""
         now = now_utc()
-        ends = [Finished(job.claim, result, job.timings(now), warnings) for job, result, warnings in done]
+        ends = [
+            Finished(job.claim, result, job.timings(now), warnings, job.image)
+            for job, result, warnings in done
+        ]
         written = self._patiently(lambda: self._jobs.finish_many(ends, now=now), [job for job, _, _ in done])
         if written is None:
             return
@@ -73,7 +76,7 @@ class Ends:
             yield
         except Closed:
             pass  # shutting down: the claim is given back with the rest
-        except JobFailed as error:
+        except (JobFailed, ImageError) as error:
             self.fail(job, error)
         except OSError as error:
             self._give_up([job], error)
@@ -112,6 +115,9 @@ class Ends:
 
 
 def _succeeded(end: Finished, now: datetime) -> dict[str, Any]:
+    """All that the row got. Of a volume only that it ended: much, and of a PACS, which the database alone may know."""
+    if end.claim.kind != SegmentationKind.PICTURE:
+        return {"status": SegmentationStatus.SUCCEEDED}
     return {
         "status": SegmentationStatus.SUCCEEDED,
         "finished_at": now.isoformat(),

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ class Job:
     model: ServedModel | None = None
     x_CHW: np.ndarray | None = None
     size: tuple[int, int] = (0, 0)
+    image: dict[str, Any] | None = None  # of a volume, once it was decoded here
+    decode_ms: float = 0.0
     preprocess_ms: float = 0.0
     forward_ms: float = 0.0
     postprocess_ms: float = 0.0
@@ -34,7 +37,7 @@ class Job:
         """Milliseconds: waiting for a worker, each step, and since the upload was decoded, decoding included."""
         decode = float(self.claim.image.get("decode_ms", 0.0))
         return {
-            "decode": decode,
+            "decode": round(decode + self.decode_ms, 2),
             "queue": _between_ms(self.claim.created_at, self.claimed_at),
             "preprocess": round(self.preprocess_ms, 2),
             "forward": round(self.forward_ms, 2),

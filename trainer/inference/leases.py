@@ -32,6 +32,11 @@ class Leases:
                 if self._held.get(claim.id) is claim:
                     del self._held[claim.id]
 
+    def give_back(self, claim: Claim) -> None:
+        """This one is for others to do."""
+        self.drop([claim])
+        self._jobs.release([claim])
+
     def holds(self, claim: Claim) -> bool:
         """Whether the claim is still ours as far as we know."""
         return self._held.get(claim.id) is claim

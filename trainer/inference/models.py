@@ -12,6 +12,7 @@ import structlog
 
 from shared.contract.errors import ModelUnusable, ServiceError
 from shared.imaging.preprocess import Preprocessing
+from shared.storage.cards import ModelCard
 from trainer.inference.engine import Engine
 
 _log = structlog.get_logger(__name__)
@@ -29,6 +30,12 @@ class ServedModel:
     threshold: float
     min_region_pixels: int
     unlike: dict[str, Any]
+    card: ModelCard
+
+    @property
+    def classes(self) -> list[tuple[int, str]]:
+        """Value and name of each kind of tumour that it tells apart; none for a binary model."""
+        return [(label.value, label.name) for label in self.card.labels] if self.card.classes > 1 else []
 
 
 Loaded = Callable[[ServedModel | ServiceError], None]

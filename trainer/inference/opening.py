@@ -114,7 +114,7 @@ class Opener:
         self.device, self.engine = engine.device, engine.name
         card = source.card
         return ServedModel(
-            model_id, engine, source.preprocessing, card.threshold, card.min_region_pixels, card.unlike
+            model_id, engine, source.preprocessing, card.threshold, card.min_region_pixels, card.unlike, card
         )
 
     def sweep(self) -> None:

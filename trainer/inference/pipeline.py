@@ -9,12 +9,15 @@ import numpy as np
 
 from shared.contract.errors import InferenceFailed
 from shared.imaging import rle
+from shared.imaging.classes import classes_of
+from shared.imaging.label_png import label_png
 from shared.imaging.mask import binary_mask, min_region_at
 from shared.imaging.measure import Spacing, measure
+from shared.imaging.png import grey_png
 from shared.imaging.unlike import unlike_training_data
 from shared.storage.arrays import from_npy
+from trainer.inference.engine import EngineOutput
 from trainer.inference.models import ServedModel
-from trainer.inference.png import grey_png
 
 UNLIKE_DETAIL = (
     "This image is unlike those the model was trained on (its card says which they are):"
@@ -23,11 +26,15 @@ UNLIKE_DETAIL = (
 
 
 class Measured(NamedTuple):
-    """What a job ends with: `result` as in the API, the published map as PNG bytes, warnings."""
+    """What a job ends with: `result` as in the API, the published map as PNG bytes, warnings.
+
+    `labels_png` where the model tells several classes apart.
+    """
 
     result: dict[str, Any]
     probability_png: bytes
     warnings: list[dict[str, Any]]
+    labels_png: bytes | None = None
 
 
 def pixels_of(npy: bytes) -> np.ndarray:
@@ -47,21 +54,26 @@ def pixels_of(npy: bytes) -> np.ndarray:
 
 def measured(
     model: ServedModel,
-    probability_hw: np.ndarray,
-    strangeness_S: np.ndarray,
+    output: EngineOutput,
     size: tuple[int, int],
     spacing: Spacing | None,
     threshold: float | None,
 ) -> Measured:
-    """The network's answer -> the mask from the very 8-bit map that is published, and what is said about it."""
+    """The network's answer for one image -> the mask, from the very 8-bit map that is published, and what is said."""
     height, width = size
     level = model.threshold if threshold is None else threshold
-    probability_HW = model.preprocessing.from_output(probability_hw, height, width)
+    probability_HW = model.preprocessing.from_output(output.probability_BHW, height, width)
     smallest = min_region_at(model.min_region_pixels, model.preprocessing.image_size, height, width)
     mask_HW = binary_mask(probability_HW, level, smallest)
     result = measure(mask_HW, probability_HW, spacing, threshold=level, min_region_pixels=smallest)
     result["mask"] = rle.encode(mask_HW)
-    return Measured(result, grey_png(probability_HW), _warnings(model, strangeness_S))
+    labels_png = None
+    if model.classes:
+        labels_HW = mask_HW * model.preprocessing.labels_from_output(output.label_BHW, height, width)
+        pixel_mm2 = spacing[0] * spacing[1] if spacing else None
+        result["classes"] = classes_of(labels_HW, model.classes, pixel_mm2=pixel_mm2)
+        labels_png = label_png(labels_HW)
+    return Measured(result, grey_png(probability_HW), _warnings(model, output.strangeness_BS), labels_png)
 
 
 def _warnings(model: ServedModel, strangeness_S: np.ndarray) -> list[dict[str, Any]]:

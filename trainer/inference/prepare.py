@@ -7,8 +7,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contract.errors import PixelsGone, ServiceError
 from shared.contract.messages import SegmentMessage
+from shared.contract.names import SegmentationKind
 from shared.storage.files import FileStore
 from shared.storage.paths import pixels_path
+from shared.storage.segmentations import Claim
 from trainer.inference.ends import Ends
 from trainer.inference.job import Job, Stopwatch, now_utc
 from trainer.inference.leases import Leases
@@ -65,7 +67,14 @@ class Prepare:
             _log.warning("not_claimed", jobs=len(ids), error=brief(error))
             return []
         at = now_utc()
-        return [Job(claim, at) for claim in claims]
+        return [Job(claim, at) for claim in claims if self._is_picture(claim)]
+
+    def _is_picture(self, claim: Claim) -> bool:
+        """A volume is only sent here by a worker of a release that knew none: it is given back, and sent rightly."""
+        if claim.kind == SegmentationKind.PICTURE:
+            return True
+        self._leases.give_back(claim)
+        return False
 
     def _has_model(self, job: Job) -> bool:
         """Whether the job can go on now; if not, it comes back, or fails with the reason."""

@@ -1,4 +1,4 @@
-"""The inference worker: three threads through which a job goes, each taking what waits.
+"""The inference worker: three threads through which a job goes, each taking what waits; volumes have their own lane.
 
 prepare (claim, load, preprocess) -> forward (the network) -> conclude (measure, keep, finish, announce)
 
@@ -15,9 +15,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contract.errors import InferenceFailed
-from shared.contract.messages import SegmentMessage
+from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.storage.files import FileStore
-from shared.storage.paths import probability_path
+from shared.storage.paths import labels_path, probability_path
 from shared.storage.segmentations import SegmentationJobs
 from trainer.inference.batcher import Batcher
 from trainer.inference.ends import Ends
@@ -30,6 +30,9 @@ from trainer.inference.prepare import Prepare
 from trainer.inference.redis_link import RedisLink
 from trainer.inference.stage import Closed, Stage
 from trainer.logs import brief
+from trainer.volumes.lane import VolumeLane
+from trainer.volumes.passing import VolumeSlice
+from trainer.volumes.settings import VolumeSettings
 
 _log = structlog.get_logger(__name__)
 # Hints held in memory: few, so that another worker finds some in Redis, and so that their rows do not look
@@ -46,7 +49,13 @@ class InferenceWorker:
     """Takes messages, ends jobs. `submit` never blocks; `wait_for_room` is the brake before it."""
 
     def __init__(
-        self, jobs: SegmentationJobs, files: FileStore, link: RedisLink, models: WarmModels, leases: Leases
+        self,
+        jobs: SegmentationJobs,
+        files: FileStore,
+        link: RedisLink,
+        models: WarmModels,
+        leases: Leases,
+        volumes: VolumeSettings,
     ) -> None:
         self._jobs, self._files, self._models, self._leases = jobs, files, models, leases
         self._ends = Ends(jobs, files, link, leases)
@@ -56,7 +65,7 @@ class InferenceWorker:
         self._prepare: Stage[SegmentMessage | Job] = Stage(
             "prepare", prepare, max_batch=MAX_CLAIM, max_waiting=MAX_HINTS
         )
-        self._forward: Batcher[Job, EngineOutput] = Batcher(
+        self._forward: Batcher[Job | VolumeSlice, EngineOutput] = Batcher(
             "forward",
             _run,
             max_batch=lambda job: _model(job).engine.max_batch,
@@ -67,11 +76,15 @@ class InferenceWorker:
             "conclude", self._conclusion, max_batch=MAX_CONCLUDE, max_waiting=MAX_PREPARED
         )
         self._stages = (self._prepare, self._forward, self._conclude)
+        self._volumes = VolumeLane(
+            jobs, files, models, leases, self._ends, forward=self._forward.submit, settings=volumes
+        )
 
     def start(self) -> None:
         """Begin to take messages."""
         for stage in reversed(self._stages):
             stage.start()
+        self._volumes.start()
 
     def submit(self, message: SegmentMessage) -> None:
         """Queue the job; while shutting down it is left to other workers."""
@@ -80,6 +93,10 @@ class InferenceWorker:
         except Closed:
             _log.info("left_to_others", job_id=message.job_id, request_id=message.request_id)
 
+    def submit_volume(self, message: SegmentVolumeMessage) -> None:
+        """Remember the volume; while shutting down it is left to other workers."""
+        self._volumes.submit(message)
+
     def wait_for_room(self, timeout_s: float) -> bool:
         """Whether the worker wants more messages, within the time."""
         return self._prepare.wait_for_room(timeout_s)
@@ -87,8 +104,10 @@ class InferenceWorker:
     def stop(self, drain_s: float) -> None:
         """Finish what was taken, as far as the time goes, and give the rest back to the queue."""
         deadline = time.monotonic() + drain_s
+        self._volumes.halt()
         for stage in self._stages:
             stage.close(deadline - time.monotonic())
+        self._volumes.join(deadline - time.monotonic())
         self._models.close()
         left = self._leases.held()
         if left:
@@ -128,27 +147,27 @@ class InferenceWorker:
             )
             raise InferenceFailed(f"The network could not be run on this image ({type(outcome).__name__}).")
         watch = Stopwatch()
-        probability_hw, strangeness_S = outcome.probability_BHW, outcome.strangeness_BS  # of one image
-        answer = measured(
-            _model(job), probability_hw, strangeness_S, job.size, job.spacing, job.claim.threshold
-        )
+        answer = measured(_model(job), outcome, job.size, job.spacing, job.claim.threshold)
         if self._leases.holds(job.claim):  # not for a job that was deleted meanwhile
             self._files.write(probability_path(job.claim.id), answer.probability_png)
+            if answer.labels_png is not None:
+                self._files.write(labels_path(job.claim.id), answer.labels_png)
         job.postprocess_ms = watch.ms()
         return answer
 
 
-def _run(jobs: list[Job]) -> Sequence[EngineOutput]:
+def _run(jobs: list[Job | VolumeSlice]) -> Sequence[EngineOutput]:
     """One pass of the network for jobs of one model."""
     inputs = [job.x_CHW for job in jobs if job.x_CHW is not None]
     watch = Stopwatch()
     # One input is not copied into a batch.
     output = _model(jobs[0]).engine.predict(inputs[0][None] if len(inputs) == 1 else np.stack(inputs))
-    for job in jobs:
-        job.forward_ms = watch.ms()
+    took_ms = watch.ms()
+    for job in jobs:  # the slices of a volume are added up
+        job.forward_ms = took_ms / len(jobs) if isinstance(job, VolumeSlice) else took_ms
     return [EngineOutput(*arrays) for arrays in zip(*output, strict=True)]
 
 
-def _model(job: Job) -> ServedModel:
+def _model(job: Job | VolumeSlice) -> ServedModel:
     assert job.model is not None  # jobs come here from `Prepare`, which sets it
     return job.model

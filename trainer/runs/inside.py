@@ -23,16 +23,23 @@ class Commands:
 
     def __init__(self, source: RawIOBase, on_end: Callable[[], None]) -> None:
         self.cancel = self.stop = False
+        self._go_on = threading.Semaphore(0)
         self._source, self._on_end = source, on_end
 
     def listen(self) -> None:
         """Until the worker is gone."""
         threading.Thread(target=self._read, daemon=True).start()
 
+    def wait_to_go_on(self) -> None:
+        """Until the worker says `go on` once more; where it never does, this process is ended with it."""
+        self._go_on.acquire()
+
     def _read(self) -> None:
         for line in self._source:
             self.cancel |= line.strip() == b"cancel"
             self.stop |= line.strip() == b"stop"
+            if line.strip() == b"go on":
+                self._go_on.release()
         self._on_end()
 
 

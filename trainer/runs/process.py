@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 TRAINING = (sys.executable, "-m", "trainer.training.child")
 EVALUATION = (sys.executable, "-m", "trainer.evaluation.child")
+VOLUME = (sys.executable, "-m", "trainer.volumes.child")
 # From the flag to SIGTERM, and from there to SIGKILL: what was cancelled is gone within a few seconds.
 GRACE_S = 1.0
 # Threads that wait for each other sleep instead of spinning: measured in decision 9, on cores that two runs share.
@@ -65,6 +66,10 @@ class ChildProcess:
         with suppress(queue.Empty):
             return self._events.get(timeout=timeout_s)
         return None
+
+    def go_on(self) -> None:
+        """What it waits for is there."""
+        self._say("go on\n")
 
     def tell(self, command: str, grace_s: float = GRACE_S) -> None:
         """`cancel` or `stop`: asked first, then SIGTERM, then SIGKILL. Called again and again until it has ended."""

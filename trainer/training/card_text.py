@@ -58,10 +58,15 @@ def _accuracy(card: ModelCard) -> str:
         "on learning from all patients, the test patients too, so no honest number of their own can be had here."
     )
     rows = "\n".join(_row(name, values) for name, values in metrics["volume_dice"].items())
+    measured = "whole volume, on patients that neither training nor the choice of threshold saw"
+    if metrics.get("split_by") == "slice":
+        measured = (
+            "slices that neither training nor the choice of threshold saw; **both saw other slices of the same "
+            "patients**, often their neighbours"
+        )
     return (
         f"## Accuracy\n\n{whose} Measured in the engine that serves ({metrics['engine']}): Dice of each "
-        "patient's whole volume, on patients that neither training nor the choice "
-        "of threshold saw; intervals are bootstrapped by patient (95 %).\n\n"
+        f"patient's {measured}; intervals are bootstrapped by patient (95 %).\n\n"
         "| upload | patients | mean | interval | median | interval |\n|---|---|---|---|---|---|\n"
         f"{rows}\n\n{_slices(metrics)}\n\n{_unlike(metrics)}\n\n{_per_patient(metrics['volume_dice']['as_uploaded'])}"
     )
@@ -118,8 +123,9 @@ def _origin(provenance: dict[str, Any]) -> str:
         return ""
     split = {name: len(patients) for name, patients in provenance["split"].items()}
     selection = provenance["selection"]
+    units = "Slices" if provenance["recipe"].get("split") == "slice" else "Patients"
     return (
-        f"## Origin\n\nStart: {provenance['start']}. Patients: {split['train']} to learn from, {split['validation']} "
+        f"## Origin\n\nStart: {provenance['start']}. {units}: {split['train']} to learn from, {split['validation']} "
         f"to choose by, {split['test']} to be measured on; {provenance['slices']} slices; "
         f"{provenance['epochs']} epochs, seed {provenance['recipe']['seed']}. Threshold, smallest region and "
         f"calibration were chosen on {selection['on']} (mean volume Dice there {selection['validation_dice']:.3f})."

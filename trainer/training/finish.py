@@ -216,5 +216,8 @@ def _provenance(
         "slices": len(trained.slices.units),
         "epochs": trained.history[-1]["epoch"],
         "seconds": round(sum(entry["seconds"] for entry in trained.history)),
-        "selection": {"on": "validation patients", "validation_dice": round(selection.validation_dice, 4)},
+        "selection": {
+            "on": "validation slices" if recipe.split == "slice" else "validation patients",
+            "validation_dice": round(selection.validation_dice, 4),
+        },
     }

@@ -43,6 +43,8 @@ def masks(engine, source, paths):
     """The published masks of picture files, as the worker makes them."""
     for path in paths:
         pixels = decode(path.read_bytes(), DecodeLimits()).pixels
+        # A model of four sequences is shown one of three twice: it is about the engines, not about tumours.
+        pixels = pixels[..., np.arange(source.preprocessing.channels) % pixels.shape[2]]
         height, width = pixels.shape[:2]
         output = engine.predict(source.preprocessing.to_input(pixels)[None])
         probability = source.preprocessing.from_output(output.probability_BHW[0], height, width)
@@ -79,6 +81,8 @@ def test_masks_of_drawn_slices_agree(engines, source, tmp_path):
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(not LGG, reason="LGG_DIR is not set: the folder with PATIENT/*.tif of the LGG dataset")
 def test_masks_and_volumes_of_real_patients_agree(engines, source):
+    if source.card.in_channels != 3:
+        pytest.skip("the model is not for slices of LGG")
     patients = sorted(path for path in Path(LGG).iterdir() if path.is_dir())
     chosen = patients[:: max(1, len(patients) // int(os.environ.get("LGG_PATIENTS", "10")))]
     volumes, slices, truths = [], [], []

@@ -6,9 +6,13 @@ import pytest
 
 from shared.contract.errors import InferenceFailed
 from shared.imaging import rle
+from shared.imaging.label_png import read_label_png
 from shared.imaging.mask import threshold_level
 from shared.storage.arrays import to_npy
+from shared.storage.cards import Label
+from tests.fakes.cards import card
 from tests.fakes.inference import MEASURES, SIZE, served
+from trainer.inference.engine import EngineOutput
 from trainer.inference.pipeline import measured, pixels_of
 
 NOT_STRANGE = np.zeros(MEASURES, np.float32)
@@ -19,9 +23,37 @@ def disc(size=SIZE, radius=8):
     return (np.hypot(y - size / 2, x - size / 2) < radius).astype(np.float32) * 0.9
 
 
+def said(probability_hw, strangeness_S, label_hw=None):
+    return EngineOutput(
+        probability_hw, strangeness_S, np.ones((1, 1), np.uint8) if label_hw is None else label_hw
+    )
+
+
+def test_several_classes_are_told_apart_and_counted():
+    label_hw = np.ones((SIZE, SIZE), np.uint8)
+    label_hw[: SIZE // 2] = 2
+    labels = [Label(1, "core"), Label(2, "oedema")]
+    model = served(card=card(classes=2, labels=labels))
+    answer = measured(model, said(disc(), NOT_STRANGE, label_hw), (SIZE, SIZE), (0.5, 2.0), None)
+    labels_HW = read_label_png(answer.labels_png)
+    np.testing.assert_array_equal(labels_HW, rle.decode(answer.result["mask"]) * label_hw)
+    for told, value, name in zip(answer.result["classes"], (1, 2), ("core", "oedema"), strict=True):
+        area = int((labels_HW == value).sum())
+        assert told == {
+            "label": value, "name": name, "area_pixels": area, "area_mm2": area, "volume_mm3": None
+        }  # fmt: skip
+        assert area > 0
+
+
+def test_a_binary_model_tells_no_classes():
+    answer = measured(served(), said(disc(), NOT_STRANGE), (SIZE, SIZE), None, None)
+    assert answer.labels_png is None
+    assert "classes" not in answer.result
+
+
 @pytest.mark.parametrize("size", [(SIZE, SIZE), (100, 60), (16, 200)])
 def test_the_mask_is_that_of_the_published_map(size):
-    answer = measured(served(), disc(), NOT_STRANGE, size, (0.5, 0.5), None)
+    answer = measured(served(), said(disc(), NOT_STRANGE), size, (0.5, 0.5), None)
     published = cv2.imdecode(np.frombuffer(answer.probability_png, np.uint8), cv2.IMREAD_UNCHANGED)
     assert published.shape == size
     mask = rle.decode(answer.result["mask"])
@@ -31,34 +63,37 @@ def test_the_mask_is_that_of_the_published_map(size):
 
 
 def test_the_requests_threshold_wins_over_the_models():
-    strict = measured(served(), disc(), NOT_STRANGE, (SIZE, SIZE), None, 0.95)
+    strict = measured(served(), said(disc(), NOT_STRANGE), (SIZE, SIZE), None, 0.95)
     assert strict.result["threshold"] == 0.95
     assert strict.result["tumor_detected"] is False
-    assert measured(served(), disc(), NOT_STRANGE, (SIZE, SIZE), None, None).result["threshold"] == 0.5
+    assert measured(served(), said(disc(), NOT_STRANGE), (SIZE, SIZE), None, None).result["threshold"] == 0.5
 
 
 def test_a_threshold_of_zero_is_not_the_models():
-    assert measured(served(), disc(), NOT_STRANGE, (SIZE, SIZE), None, 0.0).result["threshold"] == 0.0
+    assert measured(served(), said(disc(), NOT_STRANGE), (SIZE, SIZE), None, 0.0).result["threshold"] == 0.0
 
 
 def test_the_smallest_region_grows_with_the_upload():
     model = served(min_region_pixels=10)
-    assert measured(model, disc(radius=1), NOT_STRANGE, (SIZE, SIZE), None, None).result["area_pixels"] == 0
-    large = measured(model, disc(), NOT_STRANGE, (SIZE * 4, SIZE * 4), None, None)
+    assert (
+        measured(model, said(disc(radius=1), NOT_STRANGE), (SIZE, SIZE), None, None).result["area_pixels"]
+        == 0
+    )
+    large = measured(model, said(disc(), NOT_STRANGE), (SIZE * 4, SIZE * 4), None, None)
     assert large.result["min_region_pixels"] == 160
 
 
 def test_a_strange_image_gets_a_warning():
     model = served(unlike={"limits": [1.0, 1.0]})
-    usual = measured(model, disc(), NOT_STRANGE, (SIZE, SIZE), None, None)
-    strange = measured(model, disc(), np.full(MEASURES, 9, np.float32), (SIZE, SIZE), None, None)
+    usual = measured(model, said(disc(), NOT_STRANGE), (SIZE, SIZE), None, None)
+    strange = measured(model, said(disc(), np.full(MEASURES, 9, np.float32)), (SIZE, SIZE), None, None)
     assert usual.warnings == []
     assert [warning["code"] for warning in strange.warnings] == ["unlike_training_data"]
 
 
 def test_a_model_without_a_limit_warns_of_nothing():
     strange = np.full(MEASURES, 1e6, np.float32)
-    assert measured(served(unlike={}), disc(), strange, (SIZE, SIZE), None, None).warnings == []
+    assert measured(served(unlike={}), said(disc(), strange), (SIZE, SIZE), None, None).warnings == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from trainer.inference import ends
 from trainer.inference.leases import Leases
 from trainer.inference.models import WarmModels
 from trainer.inference.worker import InferenceWorker
+from trainer.volumes.settings import VolumeSettings
 
 DARK = np.zeros((SIZE, SIZE, 3), np.uint8)
 
@@ -31,7 +33,9 @@ class Bench:
         self.engine = engine or FakeEngine()
         self.models = WarmModels(open_model or (lambda id: served(self.engine, id)), limit=3)
         self.leases = Leases(jobs, "w1", 10)
-        self.worker = InferenceWorker(jobs, files, self.link, self.models, self.leases)
+        self.worker = InferenceWorker(
+            jobs, files, self.link, self.models, self.leases, VolumeSettings(Path("unused"))
+        )
 
     def run(self, *ids):
         """Submit, and wait for the ends."""

@@ -1,0 +1,136 @@
+"""Volumes, one after the other, beside the single slices that the inference worker is there for.
+
+A message is a hint that is kept until the volume before it is done; only then is its job claimed, so that another
+worker that is idle may take it first. A child process reads the files and writes the results (`trainer.volumes.child`);
+between the two, this thread runs the slices through the worker's network.
+"""
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.contract.errors import ServiceError
+from shared.contract.messages import SegmentVolumeMessage
+from shared.storage.files import FileStore
+from shared.storage.segmentations import Claim, SegmentationJobs
+from trainer.inference.ends import Ends
+from trainer.inference.job import Job, now_utc
+from trainer.inference.leases import Leases
+from trainer.inference.models import ServedModel, WarmModels
+from trainer.inference.stage import Closed
+from trainer.logs import brief
+from trainer.volumes.attempt import TICK_S, Attempt
+from trainer.volumes.passing import Submit
+from trainer.volumes.settings import VolumeSettings
+from trainer.volumes.workspace import VolumeWorkspace, forget_source
+
+_log = structlog.get_logger(__name__)
+
+
+class VolumeLane:
+    """`submit` never blocks. After `halt` what is under way breaks off; its job is given back with the other claims."""
+
+    def __init__(
+        self,
+        jobs: SegmentationJobs,
+        files: FileStore,
+        models: WarmModels,
+        leases: Leases,
+        ends: Ends,
+        *,
+        forward: Submit,
+        settings: VolumeSettings,
+    ) -> None:
+        self._jobs, self._files, self._models = jobs, files, models
+        self._leases, self._ends, self._forward = leases, ends, forward
+        self._settings = settings
+        self._hints: OrderedDict[str, SegmentVolumeMessage] = OrderedDict()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._loop, name="volumes", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def submit(self, message: SegmentVolumeMessage) -> None:
+        """Remember the hint; once, however often it is sent."""
+        with self._changed:
+            if not self._stopping:
+                self._hints.setdefault(message.job_id, message)
+                self._changed.notify()
+
+    def halt(self) -> None:
+        """Begin nothing more, and break off what is under way."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end of what was broken off."""
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, timeout_s))
+
+    def _loop(self) -> None:
+        while (message := self._next()) is not None:
+            try:
+                for claim in self._leases.claim([message.job_id]):
+                    self._do(claim)
+            except SQLAlchemyError as error:  # the row is still there: the reconciler sends it again
+                _log.warning("volume_not_claimed", job_id=message.job_id, error=brief(error))
+            except Exception:
+                _log.exception("volume_lane_broke", job_id=message.job_id)
+
+    def _next(self) -> SegmentVolumeMessage | None:
+        with self._changed:
+            while not self._hints and not self._stopping:
+                self._changed.wait()
+            return None if self._stopping else self._hints.popitem(last=False)[1]
+
+    def _do(self, claim: Claim) -> None:
+        job = Job(claim, now_utc())
+        space = VolumeWorkspace(self._settings.work_dir, self._files, claim.id, claim.fence)
+        with self._ends.guard(job), space:
+            job.model = self._warm(claim)
+            result, warnings = self._attempt(job, job.model, space).run()
+            self._check(claim)  # nothing is written for a job that was deleted meanwhile
+            space.publish()
+            self._ends.succeed([(job, result, warnings)])
+        forget_source(claim.id, self._jobs, self._files)
+
+    def _attempt(self, job: Job, model: ServedModel, space: VolumeWorkspace) -> Attempt:
+        return Attempt(
+            job,
+            model,
+            space,
+            self._settings,
+            forward=self._forward,
+            check=lambda: self._check(job.claim),
+            still_ours=lambda share: self._jobs.progress(job.claim, share) or self._let_go(job.claim),
+        )
+
+    def _warm(self, claim: Claim) -> ServedModel:
+        loaded: Future[ServedModel | ServiceError] = Future()
+        self._models.request(claim.model_id, loaded.set_result)
+        while True:
+            self._check(claim)
+            with suppress(FutureTimeout):
+                known = loaded.result(TICK_S)
+                if isinstance(known, ServiceError):
+                    raise known
+                return known
+
+    def _let_go(self, claim: Claim) -> bool:
+        """The row says that the job is not ours any more: the next check breaks off."""
+        self._leases.drop([claim])
+        return False
+
+    def _check(self, claim: Claim) -> None:
+        """Raise Closed where the work is not to go on: the worker stops, or the job was taken from it."""
+        if self._stopping or not self._leases.holds(claim):
+            raise Closed("volumes")

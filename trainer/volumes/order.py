@@ -1,0 +1,40 @@
+"""What the child process of one volume is told: the first line that it reads."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.runs.order import OneLine
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeOrder(OneLine):
+    """Plain values and paths of this host.
+
+    `source` is the stored zip, or `dicomweb` says which series of which server is fetched (and whether the result is
+    stored there). `channels` are the names of what the model is given, `labels` its classes as (value, name), none for
+    a binary one; `model` has id, version, architecture and sha256. `seed` and `made` decide the UIDs and times of what
+    is written: another attempt at the job writes the same again.
+    """
+
+    folder: str
+    source: str | None
+    dicomweb: dict[str, Any] | None
+    in_channels: int
+    channels: list[str]
+    labels: list[tuple[int, str]]
+    model: dict[str, str]
+    threshold: float
+    min_region_pixels: int
+    image_size: int
+    pixel_spacing_mm: list[float] | None
+    slice_spacing_mm: float | None
+    seed: str
+    made: str  # RFC 3339: the same in each attempt
+    max_voxels: int
+    max_bytes: int
+    memory_bytes: int
+    seconds: int
+    nice: int
+
+
+VOLUME, PROBABILITY, LABEL = "volume.npy", "probability.npy", "label.npy"

@@ -1,0 +1,297 @@
+"""A study from its files: one scan, or one a sequence on the same grid, as 16-bit pixels that slices are cut from.
+
+Shapes: D slices, H rows, W columns, C channels.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.contract.errors import (
+    GridsDiffer,
+    InvalidFields,
+    MissingModality,
+    UnsupportedFormat,
+    UnsupportedPhotometric,
+)
+from shared.imaging.channels import GREY, channel_indices
+from shared.imaging.grid import Grid, apart_mm
+from shared.imaging.intensities import Mapping16, write_uint16
+from shared.imaging.readers import nifti_volume, tiff_volume
+from shared.imaging.readers.detect import HEAD_BYTES, sniff
+from shared.imaging.readers.dicom_series import Series, check_one_patient, read_series
+from shared.imaging.readers.dicom_values import quiet, text
+from shared.imaging.volume import Scan, VolumeLimits
+from shared.imaging.voxel_size import MaybeSpacing
+from trainer.volumes.arrays import new_array
+from trainer.volumes.cutting import Cut
+from trainer.volumes.order import VOLUME, VolumeOrder
+
+WHOLE = "image"  # the field of a volume that is not called by its sequence
+_GRID_SLACK_MM = 0.1
+_SPACING_SLACK = 0.01
+_WINDOW_PERCENTILES = (0.5, 99.5)
+_PERCENTILE_VOXELS = 2_000_000
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the files of one field hold."""
+
+    scans: list[Scan]
+    series: Series | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was read. `channels` are those of volume.npy that the model is given, in its order.
+
+    `series` has the headers of the sequence that stands for the study where it is DICOM; `image` is what clients see.
+    """
+
+    grid: Grid
+    spacing_mm: MaybeSpacing
+    channels: tuple[int, ...]
+    series: Series | None
+    image: dict[str, Any]
+    remarks: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read_study(
+    parts: dict[str, list[Path]], order: VolumeOrder, on_progress: Progress = lambda share: None
+) -> Study:
+    """Read all files and write volume.npy; raises ImageError by name."""
+    reads, left = {}, order.max_voxels
+    for n, (name, paths) in enumerate(parts.items()):
+        limits = VolumeLimits(max_voxels=left)
+        reads[name] = read_files(paths, limits, lambda share, n=n: on_progress((n + share) / len(parts)))  # type: ignore[misc]
+        left -= sum(scan.voxels_DHWC.size for scan in reads[name].scans)
+    names, scans, remarks = _arranged(reads, order)
+    main = names.index(GREY) if GREY in names else 0
+    shown = scans[main]  # stands for the study: its grid is that of every output
+    channels = sum(scan.voxels_DHWC.shape[3] for scan in scans)
+    try:
+        wanted = channel_indices(order.channels, order.in_channels, names, channels)
+    except InvalidFields as error:
+        raise MissingModality(_needs(order, error)) from None
+    window = _write(scans, Path(order.folder) / VOLUME, main)
+    spacing_mm = _spacing(shown, order)
+    told = [remark for scan in scans for remark in scan.remarks]
+    series = reads[WHOLE].series if WHOLE in reads else reads[names[main]].series
+    return Study(
+        grid=shown.grid,
+        spacing_mm=_measured_with(shown, spacing_mm),
+        channels=wanted,
+        series=series,
+        image=_image(shown, names, channels, spacing_mm, window),
+        remarks=_once(
+            [
+                *told,
+                *remarks,
+                *_plane_remarks(shown.grid),
+                *_spacing_remarks(shown, spacing_mm),
+                *_unused(names, wanted),
+            ]
+        ),
+    )
+
+
+def _measured_with(scan: Scan, spacing_mm: MaybeSpacing) -> MaybeSpacing:
+    """A tilted gantry: what is shown is the distance of slices, and measures go along the grid's leaning steps."""
+    own = spacing_mm == scan.spacing_mm and None not in spacing_mm
+    return scan.grid.spacing_mm if own and scan.grid.spacing_mm is not None else spacing_mm
+
+
+def _plane_remarks(grid: Grid) -> list[dict[str, Any]]:
+    if grid.plane == "axial":
+        return []
+    if Cut.of(grid.plane, grid.shape).across:
+        done = "the network was given axial ones, cut across them, because it learned from such."
+    else:
+        done = "a network that learned from axial ones may be wrong."
+    return [{"code": "not_axial", "detail": f"The slices are {grid.plane}; {done}"}]
+
+
+def read_files(paths: Sequence[Path], limits: VolumeLimits, on_progress: Progress) -> Read:
+    """A DICOM series, or one file of another format; raises ImageError."""
+    kinds = [_kind(path) for path in paths]
+    if "DICOM" in kinds:
+        series = read_series(paths, limits, on_progress)
+        return Read([series.scan], series)
+    if len(paths) == 1 and kinds[0] == "NIfTI":
+        return Read(nifti_volume.read_scans(paths[0], limits))
+    if len(paths) == 1 and kinds[0] == "TIFF":
+        return Read([tiff_volume.read_scan(paths[0], limits)])
+    raise UnsupportedFormat(
+        "This is no volume that is read here: send a DICOM series, or one NIfTI file or TIFF stack a field"
+        f" (none of {len(paths)} files is DICOM); several sequences go into modality_t1 and so on."
+    )
+
+
+def _kind(path: Path) -> str:
+    with path.open("rb") as file:
+        return sniff(file.read(HEAD_BYTES))
+
+
+def _arranged(
+    reads: dict[str, Read], order: VolumeOrder
+) -> tuple[tuple[str, ...], list[Scan], list[dict[str, Any]]]:
+    """Names of the channels (none where they have none), their scans, and what is to be said of it."""
+    if WHOLE in reads:
+        scans = reads[WHOLE].scans
+        if len(scans) == 1:
+            return (), scans, []
+        if len(scans) != order.in_channels or not order.channels:
+            raise MissingModality(
+                f"The file holds {len(scans)} volumes; the model takes {order.in_channels}: send each sequence in a"
+                " field of its own (modality_t1, modality_t1ce, modality_t2, modality_flair)."
+            )
+        listed = ", ".join(order.channels)
+        detail = (
+            f"The volumes of the file's fourth axis were taken in the order of the model's card: {listed}."
+        )
+        return tuple(order.channels), scans, [{"code": "channel_order_assumed", "detail": detail}]
+    scans = []
+    for name, read in reads.items():
+        if len(read.scans) != 1 or read.scans[0].voxels_DHWC.shape[3] != 1:
+            raise UnsupportedPhotometric(
+                f"The files of modality_{name} hold more than one volume in grey; send one sequence a field."
+            )
+        scans.append(read.scans[0])
+    _check_grids(tuple(reads), scans)
+    _check_headers([read.series for read in reads.values() if read.series is not None])
+    return tuple(reads), scans, []
+
+
+def _check_headers(series: list[Series]) -> None:
+    """Sequences of one patient, in one frame of reference."""
+    headers = [one.sources[0] for one in series]
+    with quiet():
+        check_one_patient(headers)
+        frames = {text(header, "FrameOfReferenceUID") for header in headers} - {""}
+    if len(frames) > 1:
+        raise GridsDiffer(
+            "The sequences have different frames of reference, so their positions cannot be compared."
+        )
+
+
+def _check_grids(names: tuple[str, ...], scans: list[Scan]) -> None:
+    first = scans[0]
+    for name, scan in zip(names[1:], scans[1:], strict=True):
+        if scan.grid.shape != first.grid.shape:
+            shapes = [" x ".join(map(str, each.grid.shape)) for each in (scan, first)]
+            raise GridsDiffer(f"modality_{name} has {shapes[0]} voxels, modality_{names[0]} {shapes[1]}.")
+        if apart_mm(scan.grid, first.grid) > _GRID_SLACK_MM:
+            raise GridsDiffer(
+                f"modality_{name} lies elsewhere in the patient than modality_{names[0]}: register them first."
+            )
+
+
+def _needs(order: VolumeOrder, error: InvalidFields) -> str:
+    said = " ".join(message for messages in (error.errors or {}).values() for message in messages)
+    return f"The model {said}."
+
+
+def _spacing_remarks(scan: Scan, spacing_mm: MaybeSpacing) -> list[dict[str, Any]]:
+    remarks = []
+    if any(
+        own is not None and asked is not None and abs(own - asked) > _SPACING_SLACK * own
+        for own, asked in zip(scan.spacing_mm, spacing_mm, strict=True)
+    ):
+        detail = (
+            "The spacing of the request is not that of the file. Areas and volumes are by the request; masks as files,"
+            " outlines in millimetres and `affine` lie as the file says."
+        )
+        remarks.append({"code": "spacing_contradicts_file", "detail": detail})
+    if scan.spacing_mm[0] is None and scan.grid.spacing_mm is not None:
+        detail = "The file does not say how thick the slice is; 1 mm stands for it in `affine` and in masks as files."
+        remarks.append({"code": "slice_spacing_unknown", "detail": detail})
+    return remarks
+
+
+def _unused(names: tuple[str, ...], wanted: tuple[int, ...]) -> list[dict[str, Any]]:
+    left = [name for place, name in enumerate(names) if place not in wanted]
+    if not left:
+        return []
+    detail = f"The model was not given {', '.join(left)}: it takes other sequences."
+    return [{"code": "sequence_not_used", "detail": detail}]
+
+
+def _write(scans: list[Scan], path: Path, main: int) -> tuple[float, float]:
+    """volume.npy, 8 bit where all files are, and what is shown as black and white, in its values."""
+    shape = (*scans[0].grid.shape, sum(scan.voxels_DHWC.shape[3] for scan in scans))
+    eight = all(scan.voxels_DHWC.dtype == np.uint8 for scan in scans)
+    volume_DHWC = new_array(path, np.uint8 if eight else np.uint16, shape)
+    channel, shown = 0, Mapping16()
+    for scan in scans:
+        mapping = Mapping16()
+        for c in range(scan.voxels_DHWC.shape[3]):
+            if eight:
+                volume_DHWC[..., channel] = scan.voxels_DHWC[..., c]
+            else:
+                mapping = write_uint16(scan.voxels_DHWC[..., c], volume_DHWC[..., channel])
+            if channel == main:
+                shown = mapping
+            channel += 1
+    volume_DHWC.flush()
+    colour = len(scans) == 1 and shape[3] > 1
+    said = scans[0 if colour else main].window
+    if said is not None:
+        low, high = shown.of(said[0]), shown.of(said[1])
+        if low < high:
+            return low, high
+    if eight:
+        return 0.0, 255.0
+    return _percentiles(volume_DHWC if colour else volume_DHWC[..., main])
+
+
+def _percentiles(volume: np.ndarray) -> tuple[float, float]:
+    step = max(1, round((volume.size / _PERCENTILE_VOXELS) ** (1 / 3)))
+    low, high = np.percentile(volume[::step, ::step, ::step], _WINDOW_PERCENTILES)
+    if low == high:
+        low, high = float(volume.min()), float(volume.max())
+    return float(low), float(max(high, low + 1))
+
+
+def _spacing(scan: Scan, order: VolumeOrder) -> MaybeSpacing:
+    """What the request says wins over the file."""
+    depth, row, column = scan.spacing_mm
+    if order.pixel_spacing_mm is not None:
+        row, column = order.pixel_spacing_mm
+    return order.slice_spacing_mm or depth, row, column
+
+
+def _image(
+    scan: Scan,
+    names: tuple[str, ...],
+    channels: int,
+    spacing_mm: MaybeSpacing,
+    window: tuple[float, float],
+) -> dict[str, Any]:
+    slices, height, width = scan.grid.shape
+    depth, row, column = spacing_mm
+    known = row is not None and column is not None
+    source = scan.spacing_source if spacing_mm[1:] == scan.spacing_mm[1:] else "request"
+    return {
+        "format": scan.format,
+        "width": width,
+        "height": height,
+        "slices": slices,
+        "channels": channels,
+        "bit_depth": scan.bit_depth,
+        "pixel_spacing_mm": [row, column] if known else None,
+        "pixel_spacing_source": source if known else None,
+        "slice_spacing_mm": depth,
+        "plane": None if scan.grid.spacing_mm is None else scan.grid.plane,
+        "modalities": list(names),
+        "affine": scan.grid.affine_lps.tolist() if scan.grid.spacing_mm is not None else None,
+        "window": list(window),
+    }
+
+
+def _once(remarks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({remark["code"]: remark for remark in remarks}.values())

@@ -1,0 +1,39 @@
+"""A volume's files out of the zip in which they are stored, by the field that they came in."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+from shared.imaging.archives import ArchiveLimits, of_volume, unpack
+from shared.imaging.readers.detect import HEAD_BYTES, sniff
+
+_STEP = 1 << 20
+
+
+def unpacked(source: Path, folder: Path, max_bytes: int) -> dict[str, list[Path]]:
+    """Field -> its files, in the order in which they were sent; a zip that was sent is its files. UnsafeUpload."""
+    parts: dict[str, list[Path]] = {}
+    with zipfile.ZipFile(source) as archive:  # the API's own, stored as it is
+        for name in archive.namelist():
+            field = name.partition("/")[0]
+            path = folder / field / name.rpartition("/")[2]
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with archive.open(name) as entry, path.open("xb") as out:
+                shutil.copyfileobj(entry, out, _STEP)
+            parts.setdefault(field, []).append(path)
+    limits = of_volume(max_bytes)
+    for field, paths in parts.items():
+        if len(paths) == 1 and _kind(paths[0]) == "ZIP":
+            inside = paths[0].with_name("inside")
+            inside.mkdir(mode=0o700)
+            with paths[0].open("rb") as file:
+                found = unpack(file, inside, limits, of_patients=True)
+            paths[0].unlink()
+            parts[field] = sorted(path for path in inside.rglob("*") if path.is_file())
+            limits = ArchiveLimits(limits.max_files - len(found.names), limits.max_bytes - found.bytes)
+    return parts
+
+
+def _kind(path: Path) -> str:
+    with path.open("rb") as file:
+        return sniff(file.read(HEAD_BYTES))
