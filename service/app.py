@@ -9,10 +9,12 @@ from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import auth, docs, errors, headers, hosts, login, logs, pages
+from service.accepting import Acceptance
 from service.api import (
     aliases,
     catalog,
     datasets,
+    dicomweb,
     evaluations,
     health,
     models,
@@ -29,6 +31,7 @@ from service.container import EXTENSION, Services
 from service.dataset_intake import DatasetIntake
 from service.encoder_weights import EncoderWeights
 from service.evaluating import Evaluating
+from service.fetching import Fetching
 from service.forms import MAX_FIELD_BYTES, MAX_PARTS, StrictRequest
 from service.jobs import Jobs, RedisJobs
 from service.metrics import Metrics
@@ -41,6 +44,8 @@ from service.settings import ServiceSettings
 from service.streaming import Streams
 from service.training import Training
 from service.uploads import Uploads, uploads_folder
+from service.volume_renderings import VolumeRenderings
+from service.volumes import VolumeIntake
 from shared.imaging.picture import DecodeLimits
 from shared.reported import read_reported
 from shared.storage.database import Database
@@ -58,6 +63,7 @@ TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 BLUEPRINTS = (
     segmentations,
     renderings,
+    dicomweb,
     catalog,
     datasets,
     training_runs,
@@ -130,17 +136,31 @@ def _build(
     idempotency = Idempotency(database)
     catalogue = Catalogue(models)
     at_once = max(2, os.cpu_count() or 2)
+    uploads = Uploads(uploads_folder(stored.data_dir))
+    acceptance = Acceptance(segmentations=rows, idempotency=idempotency, files=files, jobs=jobs)
+    workforce = Workforce(workers, settings.worker_seen_s)
+    retention = timedelta(hours=stored.retention_hours)
     segmenter = Segmenter(
-        segmentations=rows,
-        idempotency=idempotency,
+        acceptance=acceptance,
         catalogue=catalogue,
-        workforce=Workforce(workers, settings.worker_seen_s),
+        workforce=workforce,
         files=files,
         jobs=jobs,
         limits=DecodeLimits(max_pixels=settings.max_pixels),
         max_queued=settings.max_queued,
-        retention=timedelta(hours=stored.retention_hours),
+        retention=retention,
         decoders=at_once,
+    )
+    volumes = VolumeIntake(
+        acceptance=acceptance,
+        segmentations=rows,
+        catalogue=catalogue,
+        workforce=workforce,
+        files=files,
+        jobs=jobs,
+        uploads=uploads,
+        max_queued=settings.max_queued_volumes,
+        retention=retention,
     )
     runs, presets = TrainingRuns(database), read_presets(settings.recipes_dir)
     reported = read_reported(settings.recipes_dir)
@@ -184,10 +204,19 @@ def _build(
             settings=settings.datasets,
         ),
         previews=Previews(files, settings.datasets.datasets_dir, at_once),
-        uploads=Uploads(uploads_folder(stored.data_dir)),
+        uploads=uploads,
         catalogue=catalogue,
         segmenter=segmenter,
+        volumes=volumes,
+        fetching=Fetching(
+            servers=settings.dicomweb.servers,
+            catalogue=catalogue,
+            volumes=volumes,
+            segmentations=rows,
+            idempotency=idempotency,
+        ),
         renderings=Renderings(files, at_once),
+        volume_renderings=VolumeRenderings(files, at_once),
         runs=runs,
         presets=presets,
         reported=reported,

@@ -1,10 +1,14 @@
 """Models and workers as the hot path asks for them: remembered for a second, not read for each slice."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from service.cache import Remembered
 from shared.contract.errors import InvalidFields, NotFound, NoWorker
 from shared.contract.names import Queue
+from shared.imaging.channels import GREY, SAME
+from shared.imaging.datasets.brats_names import MODALITIES
+from shared.storage.cards import ModelCard
 from shared.storage.models import Models, StoredModel
 from shared.storage.workers import Workers
 
@@ -30,11 +34,22 @@ class Catalogue:
     def resolve_for_pictures(self, reference: str) -> tuple[str, str | None]:
         """As `resolve`; InvalidFields on `model` where a picture, grey or in colour, has not the channels it takes."""
         model, alias = self._resolved.get(reference, lambda: self._models.resolve(reference))
-        card = model.card
-        if card.in_channels not in OF_PICTURES:
-            names = f" ({', '.join(card.channels)})" if card.channels else ""
-            message = f"takes {card.in_channels} channels{names}, which a picture does not have"
-            raise InvalidFields("Some fields are wrong.", errors={"model": [message]})
+        if model.card.in_channels not in OF_PICTURES:
+            raise _refused("model", f"{_takes(model.card)}, which a picture does not have")
+        return model.id, alias
+
+    def resolve_for_volumes(
+        self, reference: str, modalities: Sequence[str] = (), *, may_hold_all: bool = False
+    ) -> tuple[str, str | None]:
+        """As `resolve`, for volumes of these `modalities`, or for one that is not named (it may hold several).
+
+        InvalidFields on each modality that the model needs and that was not sent.
+        """
+        model, alias = self._resolved.get(reference, lambda: self._models.resolve(reference))
+        if modalities:
+            _check_modalities(model.card, modalities)
+        elif not may_hold_all and model.card.in_channels not in OF_PICTURES:
+            raise _one_is_too_few(model.card)
         return model.id, alias
 
     def used(self, model_id: str) -> dict[str, Any]:
@@ -52,6 +67,42 @@ class Catalogue:
         except NotFound:
             return {"architecture": None, "encoder": None}
         return {"architecture": card.architecture, "encoder": card.encoder}
+
+
+def _check_modalities(card: ModelCard, sent: Sequence[str]) -> None:
+    wanted = _wanted(card)
+    if not wanted:  # channels without names: by place, or grey for all three
+        if len(sent) != card.in_channels and (len(sent), card.in_channels) != (1, 3):
+            raise _refused("model", f"{_takes(card)}; {len(sent)} modalities were sent")
+    elif missing := [name for name in wanted if name not in sent]:
+        if not set(missing) <= set(MODALITIES):
+            raise _refused("model", f"{_takes(card)}, which no field of this form holds")
+        raise InvalidFields(
+            "Some fields are wrong; `errors` names each.",
+            errors={f"modality_{name}": ["The model needs this sequence."] for name in missing},
+        )
+
+
+def _one_is_too_few(card: ModelCard) -> InvalidFields:
+    wanted = _wanted(card)
+    if not wanted or not set(wanted) <= set(MODALITIES):
+        return _refused("model", f"{_takes(card)}, which one image does not have")
+    fields = ", ".join(f"`modality_{name}`" for name in wanted)
+    return _refused("image", f"The model needs several sequences: send {fields} instead of this field.")
+
+
+def _wanted(card: ModelCard) -> list[str]:
+    """The modalities of the model's channels; none where they have no names."""
+    return [SAME.get(name, name) for name in card.channels] or [GREY] * (card.in_channels == 1)
+
+
+def _takes(card: ModelCard) -> str:
+    names = f" ({', '.join(card.channels)})" if card.channels else ""
+    return f"takes {card.in_channels} channel{'s' if card.in_channels > 1 else ''}{names}"
+
+
+def _refused(name: str, message: str) -> InvalidFields:
+    return InvalidFields("Some fields are wrong; `errors` names each.", errors={name: [message]})
 
 
 class Workforce:

@@ -8,6 +8,7 @@ from service.archives import ModelArchives
 from service.catalogue import Catalogue
 from service.dataset_intake import DatasetIntake
 from service.evaluating import Evaluating
+from service.fetching import Fetching
 from service.jobs import Jobs
 from service.metrics import Metrics
 from service.presets import Presets
@@ -19,6 +20,8 @@ from service.settings import ServiceSettings
 from service.streaming import Streams
 from service.training import Training
 from service.uploads import Uploads
+from service.volume_renderings import VolumeRenderings
+from service.volumes import VolumeIntake
 from shared.reported import Reported
 from shared.storage.database import Database
 from shared.storage.datasets import Datasets
@@ -52,7 +55,10 @@ class Services:
     uploads: Uploads
     catalogue: Catalogue
     segmenter: Segmenter
+    volumes: VolumeIntake
+    fetching: Fetching
     renderings: Renderings
+    volume_renderings: VolumeRenderings
     runs: TrainingRuns
     presets: Presets
     reported: Reported

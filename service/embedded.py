@@ -25,6 +25,7 @@ from service.start import prepare
 from service.supervision import Program, Supervisor, configuration
 from service.workspace import DataDirLock, check_port_is_free, run_folder
 from shared.contract.config import ConfigError, redact
+from shared.contract.dicomweb import DicomwebSettings
 from shared.contract.errors import ServiceError
 from shared.contract.names import Queue
 from shared.storage.database import Database
@@ -51,6 +52,7 @@ def _run(env: Mapping[str, str], say: Say, stop: threading.Event, stack: ExitSta
     settings = ServiceSettings.from_env(
         {**env, "REDIS_URL": env.get("REDIS_URL", "").strip() or "unix:///unknown"}
     )
+    DicomwebSettings.from_env(env)  # the workers' secrets too: what is wrong is said now, and here
     data_dir = settings.store.data_dir
     lock = DataDirLock(data_dir)
     lock.take()

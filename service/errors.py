@@ -25,6 +25,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.PayloadTooLarge: 413,
     errors.TooManyPixels: 413,
     errors.UnsupportedFormat: 415,
+    errors.UnsafeFile: 415,
     errors.ImageError: 422,
     errors.InvalidFields: 422,
     errors.UnknownModel: 422,

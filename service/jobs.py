@@ -15,6 +15,7 @@ from shared.contract.messages import (
     EvaluateMessage,
     Message,
     SegmentMessage,
+    SegmentVolumeMessage,
     TrainMessage,
     ValidateDatasetMessage,
 )
@@ -30,6 +31,7 @@ from shared.contract.names import (
 
 ROUTES: dict[type[Message], tuple[Task, Queue]] = {
     SegmentMessage: (Task.SEGMENT, Queue.INFERENCE),
+    SegmentVolumeMessage: (Task.SEGMENT_VOLUME, Queue.INFERENCE),
     ValidateDatasetMessage: (Task.VALIDATE_DATASET, Queue.TRAINING),
     TrainMessage: (Task.TRAIN, Queue.TRAINING),
     EvaluateMessage: (Task.EVALUATE, Queue.TRAINING),

@@ -87,7 +87,7 @@ def leads_to(answered: dict[str, Any], *operations: str, by: str = "job_id") -> 
 
 def picture(description: str, content: str = PNG) -> dict[str, Any]:
     """An answer that is a file."""
-    schema = {"type": "string", "format": "binary"} if content == PNG else {"type": "object"}
+    schema = {"type": "object"} if content.endswith("json") else {"type": "string", "format": "binary"}
     answered = answer(schema, description, content=content)
     answered["headers"]["ETag"] = {"schema": {"type": "string"}}
     return answered

@@ -6,24 +6,30 @@ from typing import Any
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from service.api.segmentations import find, present, read_order, remove
+from service.api.segmentations import find, present, remove, submit
 from service.auth import Principal, require
 from service.container import services
 from service.errors import problem_document, status_of
 from service.login import check_form
 from service.queries import query
 from service.schemas.common import ListQuery
+from service.schemas.segmentations import SliceQuery
+from service.segmentation_form import asked
 from service.settings import MIB
+from service.sorting import OF_MODALITIES
+from service.volume_view import view_of
 from shared.contract.errors import ServiceError, Unauthenticated
-from shared.contract.names import DEFAULT_ALIAS, Scope
+from shared.contract.names import DEFAULT_ALIAS, Scope, SegmentationKind
 
 blueprint = Blueprint("pages", __name__)
 
 FIELD_NAMES = {
-    "image": "Image file",
+    "image": "Image files",
+    **{field: f"{name.upper()} volume" for field, name in OF_MODALITIES.items()},
     "model": "Model",
     "threshold": "Threshold",
     "pixel_spacing_mm": "Pixel spacing",
+    "slice_spacing_mm": "Slice spacing",
 }
 
 
@@ -49,9 +55,9 @@ def segment() -> Response | tuple[str, int]:
     """Segment what the form holds, then show its page; what is wrong is said above the form."""
     principal: Principal = g.principal
     try:
-        order, _ = read_order(principal.owner, also=("csrf_token",), drop_empty=True)
-        check_form()
-        outcome = services().segmenter.submit(order)
+        with asked(principal.owner, also=("csrf_token",), drop_empty=True) as order:
+            check_form()
+            outcome = submit(order)
     except ServiceError as error:
         if (status := status_of(type(error))) == 500:
             raise
@@ -62,9 +68,12 @@ def segment() -> Response | tuple[str, int]:
 
 @blueprint.get("/results/<job_id>")
 def result(job_id: str) -> str:
-    """One result; while there is none yet the page looks again by itself."""
-    found = find(job_id)
+    """One result; while there is none yet the page looks again by itself. `?slice=N` shows a slice of a volume."""
+    found, wanted = find(job_id), query(SliceQuery)["slice"]
     job = present(found, "none")
+    if found.kind != SegmentationKind.PICTURE and job["result"] is not None:
+        view = view_of(found, wanted)
+        return render_template("volume.html", job=job, view=view, headline=_headline(job))
     return render_template("result.html", job=job, pending=not found.ended, headline=_headline(job))
 
 
@@ -94,7 +103,9 @@ def _form(problem: Mapping[str, Any] | None = None, values: Mapping[str, str] | 
         values=values or {},
         field_names=FIELD_NAMES,
         models=[DEFAULT_ALIAS, *(name for name in aliases if name != DEFAULT_ALIAS), *models],
+        modalities={field: FIELD_NAMES[field] for field in OF_MODALITIES},
         max_megabytes=parts.settings.max_upload_bytes // MIB,
+        max_volume_megabytes=parts.settings.max_volume_bytes // MIB,
         opened=bool(problem and problem.get("errors")),
     )
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.contract.errors import Gone
+from shared.contract.names import SegmentationKind
 from shared.imaging import rle
 from shared.imaging.render import png
 from shared.storage.evaluations import EvaluationView
@@ -34,19 +35,27 @@ def segmentation(
         "finished_at": timestamp(job.finished_at),
         "expires_at": timestamp(job.expires_at),
         "error": job.error,
-        "image": {name: value for name, value in job.image.items() if name != "decode_ms"},
+        "image": _image(job.image),
         "model": {"id": job.model_id, "alias": job.alias, **model},
         "result": _result(job.result, mask_format),
         "warnings": job.warnings,
         "timings_ms": {"decode": job.image.get("decode_ms", 0.0), **job.timings},
-        "links": links(job.id, root),
+        "links": links(job, root),
     }
 
 
-def links(job_id: str, root: str = "") -> dict[str, str]:
-    """Where everything about a segmentation is."""
-    at = f"{root}/v1/segmentations/{job_id}"
-    return {
+def _image(image: dict[str, Any]) -> dict[str, Any]:
+    """Without what is for workers."""
+    shown = {name: value for name, value in image.items() if name != "decode_ms"}
+    if "source" in shown:
+        shown["source"] = {name: value for name, value in shown["source"].items() if name != "store"}
+    return shown
+
+
+def links(job: SegmentationView, root: str = "") -> dict[str, str]:
+    """Where everything about a segmentation is; what it will never have is left out."""
+    at = f"{root}/v1/segmentations/{job.id}"
+    found = {
         "self": at,
         "image": f"{at}/image.png",
         "mask": f"{at}/mask.png",
@@ -54,6 +63,14 @@ def links(job_id: str, root: str = "") -> dict[str, str]:
         "probability": f"{at}/probability.png",
         "contours": f"{at}/contours.geojson",
     }
+    if job.result is not None and job.result.get("classes"):
+        found["labels"] = f"{at}/labels.png"
+    if job.kind != SegmentationKind.PICTURE:
+        found["montage"] = f"{at}/montage.png"
+        found["nifti"] = f"{at}/mask.nii.gz"
+        if job.image.get("format") == "DICOM":
+            found["segmentation"] = f"{at}/segmentation.dcm"
+    return found
 
 
 def model_card(model: StoredModel, aliases: dict[str, AliasView], *, root: str = "") -> dict[str, Any]:
@@ -130,8 +147,20 @@ def evaluation(view: EvaluationView, *, root: str = "", brief: bool = False) -> 
 def _result(result: dict[str, Any] | None, mask_format: str) -> dict[str, Any] | None:
     if result is None or mask_format == "rle":
         return result
-    mask = None
-    if mask_format == "png":
-        data = png(rle.decode(result["mask"]))
-        mask = {"encoding": "png", "size": result["mask"]["size"], "data": base64.b64encode(data).decode()}
-    return {**result, "mask": mask}
+    return {**result, "mask": _as_png(result["mask"]) if mask_format == "png" else None}
+
+
+def _as_png(mask: dict[str, Any]) -> dict[str, Any]:
+    """The mask of a picture, or of each slice of a volume, as base64."""
+    size = mask["size"]
+    if "slices" not in mask:
+        return {"encoding": "png", "size": size, "data": _base64(mask)}
+    slices = [
+        {"index": each["index"], "data": _base64({"size": size, "counts": each["counts"]})}
+        for each in mask["slices"]
+    ]
+    return {"encoding": "png", "size": size, "slices": slices}
+
+
+def _base64(encoded: dict[str, Any]) -> str:
+    return base64.b64encode(png(rle.decode(encoded))).decode()

@@ -1,32 +1,24 @@
 """Taking a slice in: decode, store, queue, wait. The API and the pages both come through here; no Flask."""
 
-import hashlib
-import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from service.accepting import Acceptance, Outcome
 from service.catalogue import Catalogue, Workforce
 from service.jobs import Jobs
-from service.repeats import fingerprint, made_before
-from shared.contract.errors import QueueFull, ServiceError, StorageUnavailable
+from service.repeats import fingerprint
+from service.uploads import Upload
+from shared.contract.errors import QueueFull
 from shared.contract.messages import SegmentMessage
-from shared.contract.names import SegmentationStatus
 from shared.imaging.picture import DecodeLimits, Picture
 from shared.imaging.readers.decode import decode
 from shared.storage.arrays import to_npy
 from shared.storage.files import FileStore
-from shared.storage.idempotency import Idempotency
-from shared.storage.paths import pixels_path, segmentation_folder
-from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
-
-_log = logging.getLogger(__name__)
+from shared.storage.paths import pixels_path
+from shared.storage.segmentations import NewSegmentation, SegmentationView
 
 Spacing = tuple[float, float]
 
@@ -37,24 +29,19 @@ class Order:
 
     owner: str
     request_id: str
-    image: bytes
+    image: Upload
     model: str
     threshold: float | None = None
     pixel_spacing_mm: Spacing | None = None
     wait: float = 0.0
     idempotency_key: str | None = None
 
-    def fingerprint(self, image_sha256: str) -> str:
+    @property
+    def fingerprint(self) -> str:
         """Digest of what the client asked for; how long it waits and in what shape it reads are no part of it."""
-        return fingerprint("segmentations", self.model, self.threshold, self.pixel_spacing_mm, image_sha256)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The job, and whether it was there before (Idempotency-Key)."""
-
-    job: SegmentationView
-    replayed: bool = False
+        return fingerprint(
+            "segmentations", self.model, self.threshold, self.pixel_spacing_mm, self.image.sha256
+        )
 
 
 class Segmenter:
@@ -63,8 +50,7 @@ class Segmenter:
     def __init__(
         self,
         *,
-        segmentations: SegmentationJobs,
-        idempotency: Idempotency,
+        acceptance: Acceptance,
         catalogue: Catalogue,
         workforce: Workforce,
         files: FileStore,
@@ -74,8 +60,7 @@ class Segmenter:
         retention: timedelta,
         decoders: int = 4,
     ) -> None:
-        self._segmentations = segmentations
-        self._idempotency = idempotency
+        self._acceptance = acceptance
         self._catalogue = catalogue
         self._workforce = workforce
         self._files = files
@@ -93,81 +78,34 @@ class Segmenter:
         IdempotencyInProgress and IdempotencyMismatch; then nothing was accepted and nothing is left behind.
         """
         started = time.perf_counter()
-        sha256 = hashlib.sha256(order.image).hexdigest()
         with self._decoding:
-            picture = decode(order.image, self._limits)
+            picture = decode(order.image.data(), self._limits)
             pixels = to_npy(picture.pixels)
         decode_ms = round((time.perf_counter() - started) * 1000, 2)
         model_id, alias = self._catalogue.resolve_for_pictures(order.model)
-        replay = self._begin(order, sha256)
+        replay = self._acceptance.before(order.owner, order.idempotency_key, order.fingerprint)
         if replay is not None:
-            return Outcome(self._settled(replay, order), replayed=True)
+            return Outcome(replay, replayed=True)
         new = NewSegmentation(
             owner=order.owner,
             request_id=order.request_id,
-            image=_describe(picture, sha256, order.pixel_spacing_mm, decode_ms),
+            image=_describe(picture, order.image.sha256, order.pixel_spacing_mm, decode_ms),
             model_id=model_id,
             alias=alias,
             threshold=order.threshold,
             retention=self._retention,
         )
         job = self._accept(new, pixels, order.idempotency_key)
-        return Outcome(self._await(job, order.wait))
-
-    def _begin(self, order: Order, sha256: str) -> str | None:
-        """The id that this Idempotency-Key made before, or None when there is work to do."""
-        return made_before(self._idempotency, order.owner, order.idempotency_key, order.fingerprint(sha256))
-
-    def _settled(self, job_id: str, order: Order) -> SegmentationView:
-        return self._segmentations.get(job_id, owner=order.owner)
+        return Outcome(self._acceptance.ended(job, order.wait))
 
     def _accept(self, new: NewSegmentation, pixels: bytes, idempotency_key: str | None) -> SegmentationView:
         """Cache, file, row, message: in this order, so that each thing is there before somebody is told of it."""
-        with self._undone(new, idempotency_key):
+        with self._acceptance.undone(new, idempotency_key):
             self._workforce.require()
             if self._jobs.offer(new.id, pixels) >= self._max_queued:
                 raise QueueFull(f"{self._max_queued} jobs wait already; come back in a moment.")
             self._files.write(pixels_path(new.id), pixels)
-            job = self._segmentations.accept(new, idempotency_key=idempotency_key)
-            try:
-                self._jobs.send(SegmentMessage(new.id, new.request_id))
-            except ServiceError:
-                # False: a worker has it all the same (the message arrived, its receipt did not)
-                if self._segmentations.discard(new.id):
-                    raise
-            return job
-
-    @contextmanager
-    def _undone(self, new: NewSegmentation, idempotency_key: str | None) -> Iterator[None]:
-        """Leave nothing behind where accepting breaks off."""
-        try:
-            yield
-        except Exception as error:
-            self._jobs.withdraw(new.id)
-            self._clean(new, idempotency_key)
-            if isinstance(error, (OSError, SQLAlchemyError)):
-                _log.exception("not_accepted")
-                raise StorageUnavailable from error
-            raise
-
-    def _clean(self, new: NewSegmentation, idempotency_key: str | None) -> None:
-        try:
-            self._files.delete_tree(segmentation_folder(new.id))
-            if idempotency_key is not None:
-                self._idempotency.abandon(new.owner, idempotency_key, made=new.id)
-        except (OSError, SQLAlchemyError):
-            _log.exception("not_cleaned")
-
-    def _await(self, job: SegmentationView, seconds: float) -> SegmentationView:
-        """The job as it is after its end, or after `seconds`."""
-        if seconds <= 0:
-            return job
-        said = self._jobs.wait(job.id, seconds)
-        if said is not None:
-            with_end = _ended(job, said)
-            if with_end is not None:
-                return with_end
-        return self._segmentations.get(job.id)
+            return self._acceptance.enter(new, SegmentMessage(new.id, new.request_id), idempotency_key)
 
 
 def _describe(picture: Picture, sha256: str, spacing: Spacing | None, decode_ms: float) -> dict[str, Any]:
@@ -185,26 +123,3 @@ def _describe(picture: Picture, sha256: str, spacing: Spacing | None, decode_ms:
         "pixel_spacing_source": source,
         "decode_ms": decode_ms,
     }
-
-
-def _ended(job: SegmentationView, said: dict[str, Any]) -> SegmentationView | None:
-    """The job with what the worker pushed, which spares reading its row; None if the push says too little."""
-    try:
-        status = SegmentationStatus(said["status"])
-        return replace(
-            job,
-            status=status,
-            progress=1.0 if status == SegmentationStatus.SUCCEEDED else job.progress,
-            started_at=_time(said.get("started_at")),
-            finished_at=datetime.fromisoformat(said["finished_at"]),
-            result=said["result"],
-            warnings=said["warnings"],
-            timings=said["timings"],
-            error=said.get("error"),
-        )
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -8,6 +8,7 @@ from typing import Self
 
 from service.hosts import is_loopback
 from shared.contract.config import DatasetSettings, EnvReader, StoreSettings
+from shared.contract.dicomweb import DicomwebSettings
 
 VERSION = "0.1.0"
 MIB = 1024 * 1024
@@ -25,14 +26,17 @@ class ServiceSettings:
     secret_key: str | None = None
     trusted_proxies: int = 0
     max_upload_bytes: int = 25 * MIB
+    max_volume_bytes: int = 1024 * MIB
     max_model_bytes: int = 256 * MIB
     max_pixels: int = 4096 * 4096
     max_queued: int = 512
+    max_queued_volumes: int = 32
     worker_seen_s: float = 120.0
     recipes_dir: Path = Path("recipes")
     max_queued_runs: int = 100
     sse_s: float = 25.0
     datasets: DatasetSettings = DatasetSettings()
+    dicomweb: DicomwebSettings = DicomwebSettings()
     training_workers: int = 1
     web_processes: int = 1
     web_threads: int = 96
@@ -56,14 +60,17 @@ class ServiceSettings:
             secret_key=reader.raw("SECRET_KEY"),
             trusted_proxies=reader.integer("TRUSTED_PROXIES", 0, 0, 10),
             max_upload_bytes=reader.integer("MAX_UPLOAD_BYTES", 25 * MIB, 1024, 1024 * MIB),
+            max_volume_bytes=reader.integer("MAX_VOLUME_BYTES", 1024 * MIB, 1024, 64 * 1024 * MIB),
             max_model_bytes=reader.integer("MAX_MODEL_BYTES", 256 * MIB, 1024, 2000 * MIB),
             max_pixels=reader.integer("MAX_PIXELS", 4096 * 4096, 1, 1 << 28),
             max_queued=reader.integer("MAX_QUEUED", 512, 1, 1_000_000),
+            max_queued_volumes=reader.integer("MAX_QUEUED_VOLUMES", 32, 1, 1_000_000),
             worker_seen_s=reader.number("WORKER_SEEN_S", 120.0, 5.0, 3600.0),
             recipes_dir=reader.folder("RECIPES_DIR", "recipes"),
             max_queued_runs=reader.integer("MAX_QUEUED_RUNS", 100, 1, 1_000_000),
             sse_s=reader.number("SSE_S", 25.0, 1.0, 3600.0),
             datasets=DatasetSettings.read(reader),
+            dicomweb=DicomwebSettings.read(reader, secrets=False),  # only workers talk to the servers
             training_workers=reader.integer("TRAINING_WORKERS", 1, 0, 64),
             web_processes=reader.integer("WEB_PROCESSES", 1, 1, 64),
             web_threads=reader.integer("WEB_THREADS", 96, 2, 1024),

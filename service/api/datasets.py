@@ -11,7 +11,7 @@ from flask_smorest import Blueprint
 from service.auth import Principal, require
 from service.container import services
 from service.dataset_intake import DatasetOrder
-from service.forms import Form, read_form, receive_large
+from service.forms import Form, read_form, receive
 from service.openapi import answer, leads_to, operation, picture
 from service.presenting import timestamp
 from service.queries import body, query
@@ -159,10 +159,10 @@ def present(dataset: DatasetView) -> dict[str, Any]:
 
 def _read_form(reception: Reception) -> tuple[dict[str, Any], Upload]:
     """The values and the file, which lies on disk by now; raises InvalidFields with all problems at once."""
-    receive_large(request, reception, services().settings.datasets.max_dataset_bytes)
+    receive(request, reception, services().settings.datasets.max_dataset_bytes)
     form: Form = read_form(request, fields=tuple(_FIELDS.fields), files=("file",))
     problems = form.problems
-    if "file" not in form.uploads:
+    if "file" not in form.files:
         problems.setdefault("file", []).append("Is missing: send the archive in this field.")
     values: dict[str, Any] = {}
     try:
@@ -171,7 +171,7 @@ def _read_form(reception: Reception) -> tuple[dict[str, Any], Upload]:
         for name, messages in error.normalized_messages().items():
             problems.setdefault(name, []).extend(messages)
     form.refuse_problems()
-    return values, form.uploads["file"]
+    return values, form.files["file"][0]
 
 
 def _submit(

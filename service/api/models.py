@@ -8,7 +8,7 @@ from flask_smorest import Blueprint
 
 from service.auth import require
 from service.container import services
-from service.forms import read_form, receive_large
+from service.forms import read_form, receive
 from service.openapi import answer, operation, picture
 from service.presenting import model_card
 from service.queries import query
@@ -55,12 +55,12 @@ def import_model() -> Response:
     principal = require(Scope.ADMIN)
     parts = services()
     with parts.uploads.receiving() as reception:
-        receive_large(request, reception, parts.settings.max_model_bytes)
+        receive(request, reception, parts.settings.max_model_bytes)
         form = read_form(request, fields=(), files=("file",))
-        if "file" not in form.uploads:
+        if "file" not in form.files:
             form.problems.setdefault("file", []).append("Is missing: send the archive in this field.")
         form.refuse_problems()
-        with form.uploads["file"].path.open("rb") as file:
+        with form.files["file"][0].path.open("rb") as file:
             model, new = parts.archives.take_in(file, actor=principal.owner)
     parts.catalogue.forget()
     document = _present(model)

@@ -1,34 +1,37 @@
-"""/v1/segmentations: send a slice, look at it, list, delete."""
+"""/v1/segmentations: send a slice or a volume, look at it, list, delete."""
 
 import re
 from typing import Any
 
-import marshmallow as ma
-from flask import Response, g, jsonify, request
+from flask import Response, jsonify, request
 from flask_smorest import Blueprint
 
+from service.accepting import Outcome
 from service.auth import require
 from service.container import services
-from service.forms import read_form
 from service.openapi import answer, leads_to, operation
 from service.presenting import segmentation
 from service.queries import query
 from service.schemas.common import ListQuery
 from service.schemas.examples import IDEMPOTENCY_HEADER, SEGMENTATION, SEGMENTATION_FORM
-from service.schemas.segmentations import ReadQuery, Segmentation, SegmentationFields, SegmentationPage
-from service.segmenting import Order
-from shared.contract.errors import NotFound, UnknownModel
-from shared.contract.names import Scope
+from service.schemas.segmentations import ReadQuery, Segmentation, SegmentationPage
+from service.segmentation_form import Asked, asked
+from shared.contract.errors import NotFound
+from shared.contract.names import Scope, SegmentationKind
 from shared.storage.paths import segmentation_folder
 from shared.storage.segmentations import SegmentationView
 
-blueprint = Blueprint("segmentations", __name__, description="Segment MRI slices.")
+blueprint = Blueprint("segmentations", __name__, description="Segment MRI slices and volumes.")
 
 RETRY_AFTER_S = 1
+# A volume's has run lengths of each slice: much for a list.
+_MASK_IN_LISTS = {kind: "rle" if kind == SegmentationKind.PICTURE else "none" for kind in SegmentationKind}
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_FIELDS = SegmentationFields()
-_NAMES = tuple(_FIELDS.fields)
-_LINKED = ("read", "delete", "image", "mask", "probability", "overlay", "contours")  # operationIds
+# operationIds
+_LINKED = (
+    "read", "delete", "image", "mask", "labels", "probability", "overlay", "contours", "montage", "mask_nifti",
+    "segmentation_object",
+)  # fmt: skip
 
 
 @blueprint.post("/v1/segmentations")
@@ -48,21 +51,17 @@ _LINKED = ("read", "delete", "image", "mask", "probability", "overlay", "contour
     headers=(IDEMPOTENCY_HEADER,),
 )
 def create() -> Response:
-    """Segment a slice
+    """Segment a slice or a volume
 
-    Send the file as `image`. The answer is 201 with the result if it is there within `wait` seconds, else 202;
-    then ask `Location` again. With `Idempotency-Key` the same request sent again makes nothing new.
+    Send the file as `image`: a picture of a slice, or a volume (every file of a DICOM series, a zip of them, a NIfTI
+    file, a multi-page TIFF); or, for a model of several sequences, one volume in each of the fields `modality_…`.
+    The answer is 201 with the result if it is there within `wait` seconds, else 202; then ask `Location` again.
+    A worker reads volumes: what is wrong with one is its `error`. With `Idempotency-Key` the same request sent again
+    makes nothing new.
     """
-    order, mask_format = read_order(require(Scope.INFER).owner)
-    outcome = services().segmenter.submit(order)
-    document = present(outcome.job, mask_format)
-    status = 200 if outcome.replayed else 201 if outcome.job.ended else 202
-    reply = jsonify(document)
-    reply.status_code = status
-    reply.headers["Location"] = document["links"]["self"]
-    if not outcome.job.ended:
-        reply.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return reply
+    with asked(require(Scope.INFER).owner) as order:
+        outcome = submit(order)
+    return answered(awaited(outcome, order), order.mask_format)
 
 
 @blueprint.get("/v1/segmentations")
@@ -71,7 +70,9 @@ def listing() -> Response:
     """List segmentations, newest first"""
     asked = query(ListQuery)
     page = services().segmentations.list(require(Scope.INFER).sees, asked["limit"], asked["cursor"])
-    return jsonify({"items": [present(job) for job in page.items], "next": page.next})
+    return jsonify(
+        {"items": [present(job, _MASK_IN_LISTS[job.kind]) for job in page.items], "next": page.next}
+    )
 
 
 @blueprint.get("/v1/segmentations/<job_id>")
@@ -103,35 +104,30 @@ def delete(job_id: str) -> Response:
     return Response(status=204)
 
 
-def read_order(owner: str, *, also: tuple[str, ...] = (), drop_empty: bool = False) -> tuple[Order, str]:
-    """The request's form as an order, and the shape of the mask; raises InvalidFields with all problems at once.
+def submit(order: Asked) -> Outcome:
+    """Accept what was sent; of a picture also wait for the end as long as was asked."""
+    if order.volume is not None:
+        return services().volumes.submit(order.volume)
+    assert order.picture is not None
+    return services().segmenter.submit(order.picture)
 
-    Pages send `also` fields of their own, and leave a field empty that the user did not fill in.
-    """
-    form = read_form(request, fields=(*_NAMES, *also), files=("image",))
-    problems = form.problems
-    if "image" not in form.files:
-        problems.setdefault("image", []).append("Is missing: send the file in this field.")
-    given = {name: text for name, text in form.fields.items() if name in _NAMES and (text or not drop_empty)}
-    values: dict[str, Any] = {}
-    try:
-        values = _FIELDS.load(given)
-    except ma.ValidationError as error:
-        for name, messages in error.normalized_messages().items():
-            problems.setdefault(name, []).extend(messages)
-    _check_model(values.get("model", given.get("model")), problems)
-    form.refuse_problems()
-    order = Order(
-        owner=owner,
-        request_id=g.request_id,
-        image=form.files["image"],
-        model=values["model"],
-        threshold=values["threshold"],
-        pixel_spacing_mm=values["pixel_spacing_mm"],
-        wait=values["wait"],
-        idempotency_key=request.headers.get("Idempotency-Key"),
-    )
-    return order, values["mask_format"]
+
+def awaited(outcome: Outcome, order: Asked) -> Outcome:
+    """Of a volume, whose files are let go by now: wait for its end as long as was asked."""
+    if order.volume is None or outcome.replayed:
+        return outcome
+    return Outcome(services().volumes.ended(outcome.job, order.volume.wait))
+
+
+def answered(outcome: Outcome, mask_format: str = "rle") -> Response:
+    """201 where it has ended, 202 where it has not, 200 where it was there before."""
+    document = present(outcome.job, mask_format)
+    reply = jsonify(document)
+    reply.status_code = 200 if outcome.replayed else 201 if outcome.job.ended else 202
+    reply.headers["Location"] = document["links"]["self"]
+    if not outcome.job.ended:
+        reply.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return reply
 
 
 def find(job_id: str) -> SegmentationView:
@@ -155,13 +151,3 @@ def present(job: SegmentationView, mask_format: str = "rle") -> dict[str, Any]:
     """The resource as JSON; raises Gone."""
     model = services().catalogue.used(job.model_id)
     return segmentation(job, model, root=request.script_root, mask_format=mask_format)
-
-
-def _check_model(name: Any, problems: dict[str, list[str]]) -> None:
-    """An unknown model is one more problem of the form where it is not the only one."""
-    if not problems or "model" in problems or not isinstance(name, str):
-        return
-    try:
-        services().catalogue.resolve(name)
-    except UnknownModel as error:
-        problems.update(error.errors or {})

@@ -4,20 +4,33 @@ from typing import Any
 
 from service.schemas.fields import MAX_SPACING_MM, MIN_SPACING_MM
 from service.schemas.segmentations import MASK_FORMATS, MAX_WAIT_S
+from service.sorting import MAX_FILES, OF_MODALITIES
 
+_FILES: dict[str, Any] = {
+    "type": "array",
+    "maxItems": MAX_FILES,
+    "items": {"type": "string", "format": "binary"},
+}
 SEGMENTATION_FORM: dict[str, Any] = {
     "required": True,
     "content": {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
-                "required": ["image"],
                 "additionalProperties": False,
                 "properties": {
                     "image": {
-                        "type": "string",
-                        "format": "binary",
-                        "description": "PNG, JPEG or TIFF; 8 or 16 bit; grey or RGB. Told by content, not by name.",
+                        **_FILES,
+                        "description": "A slice as PNG, JPEG or TIFF (8 or 16 bit, grey or RGB); or a volume: every "
+                        "file of a DICOM series, a zip of them, a NIfTI file or a multi-page TIFF. Told by content, "
+                        "not by name.",
+                    },
+                    **{
+                        field: {
+                            **_FILES,
+                            "description": f"Instead of `image`, for models of several sequences: the {name} volume.",
+                        }
+                        for field, name in OF_MODALITIES.items()
                     },
                     "model": {
                         "type": "string",
@@ -38,6 +51,12 @@ SEGMENTATION_FORM: dict[str, Any] = {
                         "description": f"`0.5` or `0.5,0.7` (row, column), {MIN_SPACING_MM:g} to "
                         f"{MAX_SPACING_MM:g} mm; overrides what the file says.",
                     },
+                    "slice_spacing_mm": {
+                        "type": "number",
+                        "minimum": MIN_SPACING_MM,
+                        "maximum": MAX_SPACING_MM,
+                        "description": "Of volumes: from one slice to the next, in millimetres; overrides the file's.",
+                    },
                     "mask_format": {
                         "type": "string",
                         "enum": list(MASK_FORMATS),
@@ -52,7 +71,7 @@ SEGMENTATION_FORM: dict[str, Any] = {
                         "description": "Seconds to wait for the end before the answer is 202.",
                     },
                 },
-            }
+            },
         }
     },
 }

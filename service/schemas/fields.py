@@ -53,6 +53,22 @@ class Number(ma.fields.Field[float]):
         return f"Must be {floor} and at most {self.most:g}."
 
 
+class Whole(ma.fields.Integer):
+    """A whole number within limits."""
+
+    DIGITS = re.compile(r"\d{1,9}", re.ASCII)
+
+    def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
+        kwargs["metadata"] = {"minimum": least, "maximum": most} | kwargs.get("metadata", {})
+        super().__init__(**kwargs)
+        self.least, self.most = least, most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not self.DIGITS.fullmatch(str(value)) or not self.least <= int(value) <= self.most:
+            raise ma.ValidationError(f"Must be a whole number from {self.least} to {self.most}.")
+        return int(value)
+
+
 class Spacing(ma.fields.Field[tuple[float, float]]):
     """`0.5` or `0.5,0.7`: millimetres between pixel centres, row then column."""
 

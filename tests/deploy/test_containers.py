@@ -233,3 +233,13 @@ def in_image(
     return subprocess.run(
         [sys.executable, "-c", hide], cwd=tmp_path, capture_output=True, text=True, timeout=100
     )
+
+
+def test_servers_of_the_operator_are_known_to_both_and_their_secrets_to_the_worker_only() -> None:
+    env = {"DICOMWEB_SERVERS_FILE": "/srv/pacs/servers.toml", "DICOMWEB_SECRETS_DIR": "/srv/pacs/secrets"}
+    for service in ("api", "inference-worker"):
+        path = environment_of(service, env)["DICOMWEB_SERVERS_FILE"]
+        assert path and mounts_of(service, env)[path] == "/srv/pacs/servers.toml:ro"
+        assert not environment_of(service, {})["DICOMWEB_SERVERS_FILE"]
+    holders = [name for name in OWN if "/srv/pacs/secrets:ro" in mounts_of(name, env).values()]
+    assert holders == ["inference-worker"]

@@ -50,9 +50,20 @@ def test_a_form_that_others_made_is_read(api: Api) -> None:
     assert raw(api, IMAGE + END, FORM).status_code == 201
 
 
-def test_2000_parts_are_413(api: Api) -> None:
-    answer = raw(api, part("image", b"x") * 2000 + END, FORM)
+def test_5000_parts_are_413(api: Api) -> None:
+    answer = raw(api, part("image", b"x") * 5000 + END, FORM)
     assert (answer.status_code, answer.json["code"]) == (413, "payload_too_large")
+
+
+def test_text_that_fills_the_memory_is_413(api: Api) -> None:
+    answer = raw(api, part("model", b"x" * 300_000) * 40 + END, FORM)
+    assert (answer.status_code, answer.json["code"]) == (413, "payload_too_large")
+
+
+def test_a_file_field_that_a_browser_left_empty_is_not_there(api: Api) -> None:
+    assert raw(api, IMAGE + part("modality_t1", b"", "") + END, FORM).status_code == 201
+    answer = raw(api, part("image", b"", "") + END, FORM)
+    assert answer.status_code == 422 and "missing" in answer.json["errors"]["image"][0]
 
 
 def test_a_body_that_is_too_large_is_413_and_says_the_limit(make_api) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import marshmallow as ma
@@ -19,6 +20,8 @@ from shared import catalog
 from shared.recipe import Recipe
 from tests.fakes.cards import card
 from tests.fakes.studies import ready_dataset
+from tests.fakes.volume_worker import VolumeMade
+from tests.fakes.volumes import head, nifti
 from tests.service.conftest import SLICE, Api
 from tests.service.schemathesis_hooks import STUDY
 
@@ -100,13 +103,18 @@ def test_the_form_is_described_field_by_field(api: Api) -> None:
     body = document["paths"]["/v1/segmentations"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert list(body["schema"]["properties"]) == [
         "image",
+        "modality_t1",
+        "modality_t1ce",
+        "modality_t2",
+        "modality_flair",
         "model",
         "threshold",
         "pixel_spacing_mm",
+        "slice_spacing_mm",
         "mask_format",
         "wait",
     ]
-    assert body["schema"]["required"] == ["image"]
+    assert body["schema"]["properties"]["image"]["items"] == {"type": "string", "format": "binary"}
 
 
 def test_real_answers_are_of_the_described_shape(api: Api) -> None:
@@ -115,6 +123,19 @@ def test_real_answers_are_of_the_described_shape(api: Api) -> None:
     assert schema.load(api.post(mask_format="png").json)
     api.jobs.paused = True
     assert schema.load(api.post(wait="0").json)
+
+
+@pytest.mark.parametrize("mask_format", ["rle", "png", "none"])
+@pytest.mark.parametrize("made", [VolumeMade(), VolumeMade(known=False, classes=("core", "oedema"))])
+def test_real_answers_of_volumes_are_of_the_described_shape(
+    api: Api, made: VolumeMade, mask_format: str
+) -> None:
+    schema = Segmentation(unknown=ma.RAISE)
+    assert api.jobs.worker is not None
+    api.jobs.worker.volume = made
+    assert schema.load(api.post(nifti(head(1)), mask_format=mask_format).json)
+    api.jobs.paused = True
+    assert schema.load(api.post(nifti(head(1)), wait="0").json)
 
 
 def test_the_example_is_of_the_described_shape(api: Api) -> None:
@@ -146,9 +167,12 @@ def run_schemathesis(port: int, folder: Path) -> subprocess.CompletedProcess[str
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_schemathesis_finds_nothing(api: Api, tmp_path: Path) -> None:
+def test_schemathesis_finds_nothing(make_api: Callable[..., Api], tmp_path: Path) -> None:
     """Requests made from the document, valid and not: no 5xx, no answer that it does not describe."""
+    api = make_api(worker_seen_s=3600.0)
     ready_dataset(api.parts.datasets, STUDY)
+    assert api.jobs.worker is not None
+    api.jobs.worker.volume = VolumeMade()
     server = make_server("127.0.0.1", 0, api.app, threaded=True, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

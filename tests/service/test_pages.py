@@ -3,10 +3,15 @@
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+from shared.imaging.render import CLASS_COLORS
 from tests.fakes.cards import card
+from tests.fakes.forms import FORM, PATIENT, form
+from tests.fakes.volume_worker import VolumeMade
+from tests.fakes.volumes import head, nifti
 from tests.service.conftest import SLICE, Api
 
 HTML = {"Accept": "text/html,*/*;q=0.8"}
@@ -40,9 +45,10 @@ def test_the_form_has_a_label_for_every_field(api: Api) -> None:
     page = Page(api.client.get("/").text)
     labelled = {label["for"] for label in page.all("label")}
     fields = [f for f in page.all("input") + page.all("select") if f.get("type") != "hidden"]
-    assert (
-        {field["id"] for field in fields} == labelled == {"image", "model", "threshold", "pixel_spacing_mm"}
-    )
+    options = {"model", "threshold", "pixel_spacing_mm", "slice_spacing_mm"}
+    files = {"image", "modality_t1", "modality_t1ce", "modality_t2", "modality_flair"}
+    assert {field["id"] for field in fields} == labelled == options | files
+    assert all("multiple" in field for field in page.all("input") if field.get("type") == "file")
     assert page.all("form")[0]["enctype"] == "multipart/form-data"
 
 
@@ -60,6 +66,73 @@ def test_a_slice_leads_to_its_result(api: Api) -> None:
     ]:
         assert api.client.get(str(link)).status_code == 200
     assert not page.all("script") and "style=" not in shown.text
+
+
+def send_volume(api: Api, made: VolumeMade, **fields: object) -> str:
+    """The address of the volume's result."""
+    assert api.jobs.worker is not None
+    api.jobs.worker.volume = made
+    token = Page(api.client.get("/").text).token()
+    body = form(**{"image": nifti(head(1)), "csrf_token": token, "slice_spacing_mm": "", **fields})
+    answer = api.client.post("/segment", data=body, headers=HTML, content_type=FORM)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["Location"])
+
+
+@pytest.mark.parametrize(
+    "made", [VolumeMade(), VolumeMade(known=False, format="TIFF"), VolumeMade(classes=("core", "oedema"))]
+)
+def test_a_volume_leads_to_its_largest_slice_and_from_there_to_all_others(api: Api, made: VolumeMade) -> None:
+    location = send_volume(api, made)
+    shown = api.client.get(location)
+    assert shown.status_code == 200 and "Slice 3 of 0 to 5" in shown.text
+    assert ("mm³" in shown.text) and ("not in mm³" in shown.text) == (not made.known)
+    assert ("oedema" in shown.text) == bool(made.classes)
+    assert ("swatch class-2" in shown.text) == bool(made.classes)
+    assert ("DICOM SEG" in shown.text) == (made.format == "DICOM")
+    page = Page(shown.text)
+    assert not page.all("script") and "style=" not in shown.text and "None" not in shown.text
+    pictures = [image for image in page.all("img") if "/v1/" in str(image["src"])]
+    assert len(pictures) == 4 and all(image["alt"] and "slice=3" in str(image["src"]) for image in pictures)
+    links = [str(image["src"]) for image in pictures] + [str(a["href"]) for a in page.all("a")]
+    for link in links:
+        if not link.startswith("#"):
+            assert api.client.get(link.partition("#")[0]).status_code == 200, link
+    slices = {link for link in links if link.startswith(location + "?")}
+    assert slices == {f"{location}?slice={index}#slice" for index in (2, 3, 4)}
+
+
+def test_the_ends_of_a_volume_have_no_further_neighbour(api: Api) -> None:
+    location = send_volume(api, VolumeMade(first=2, last=1))
+    assert "no tumour found" in api.client.get(location).text
+    for index, neighbour in ((0, 1), (5, 4)):
+        page = Page(api.client.get(f"{location}?slice={index}").text)
+        assert {
+            str(a["href"])
+            for a in page.all("a")
+            if "slice=" in str(a["href"]) and "/v1/" not in str(a["href"])
+        } == {f"{location}?slice={neighbour}#slice"}
+    answer = api.client.get(f"{location}?slice=6", headers=HTML)
+    assert answer.status_code == 422 and "from 0 to 5" in answer.text
+
+
+def test_a_volume_that_has_not_ended_looks_again_by_itself(api: Api) -> None:
+    api.jobs.paused = True
+    location = send_volume(api, VolumeMade())
+    assert "http-equiv" in api.client.get(location).text
+    assert "segmentations" in api.client.get("/results").text or location in api.client.get("/results").text
+    api.jobs.work()
+    assert "http-equiv" not in api.client.get(location).text
+
+
+def test_what_is_wrong_with_a_volume_is_said_above_the_form(api: Api) -> None:
+    token = Page(api.client.get("/").text).token()
+    body = form(image=[SLICE, SLICE], modality_t1=SLICE, csrf_token=token)
+    answer = api.client.post("/segment", data=body, headers=HTML, content_type=FORM)
+    assert answer.status_code == 422 and "Image files:" in answer.text and PATIENT not in answer.text
+    body = form(modality_t1=SLICE, csrf_token=token)
+    answer = api.client.post("/segment", data=body, headers=HTML, content_type=FORM)
+    assert answer.status_code == 422 and "T1 volume:" in answer.text
 
 
 def test_the_page_and_the_api_make_the_same_thing(api: Api) -> None:
@@ -207,3 +280,9 @@ def test_the_docs_page_has_no_inline_script(api: Api) -> None:
 def test_every_code_has_its_place_on_the_page_of_problems(api: Api) -> None:
     text = api.client.get("/problems").text
     assert re.search(r'id="invalid_fields"', text) and 'id="queue_full"' in text
+
+
+def test_the_swatches_have_the_colours_of_the_overlay() -> None:
+    style = (Path(__file__).resolve().parents[2] / "service" / "static" / "style.css").read_text()
+    for number, color in enumerate(CLASS_COLORS, 1):
+        assert f".class-{number} {{ background: rgb({' '.join(map(str, color))}); }}" in style

@@ -48,6 +48,8 @@ def test_a_key_file_asks_for_keys_on_loopback_too(tmp_path: Path) -> None:
         ("SECRET_KEY", "short"),
         ("MAX_UPLOAD_BYTES", "25MB"),
         ("MAX_QUEUED", "0"),
+        ("MAX_VOLUME_BYTES", "1GiB"),
+        ("MAX_QUEUED_VOLUMES", "0"),
         ("MAX_QUEUED_RUNS", "0"),
         ("SSE_S", "0"),
         ("RECIPES_DIR", __file__),
@@ -92,3 +94,12 @@ def test_a_bind_that_goes_past_the_settings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="0.0.0.0"):
         refuse_unsafe_addresses(settings, ["127.0.0.1", "0.0.0.0"])
     refuse_unsafe_addresses(read(tmp_path, REQUIRE_KEY="1"), ["0.0.0.0"])
+
+
+def test_dicomweb_servers_are_known_by_name_without_their_secrets(tmp_path: Path) -> None:
+    file = tmp_path / "servers.toml"
+    file.write_text('[servers.pacs]\nurl = "https://pacs.example/"\ntoken_file = "the-worker-has-it"\n')
+    settings = read(tmp_path, DICOMWEB_SERVERS_FILE=str(file), DICOMWEB_ALLOWED_HOSTS="pacs.example")
+    assert [*settings.dicomweb.servers] == ["pacs"]
+    with pytest.raises(ConfigError, match="DICOMWEB_ALLOWED_HOSTS"):
+        read(tmp_path, DICOMWEB_SERVERS_FILE=str(file))

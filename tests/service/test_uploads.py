@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from service.body import LEAST_BYTES_A_SECOND, TimedInput
-from service.uploads import Uploads
-from shared.contract.errors import StorageUnavailable
+from service.uploads import FILE_IN_MEMORY, REQUEST_IN_MEMORY, Reception, Upload, Uploads
+from shared.contract.errors import PayloadTooLarge, StorageUnavailable
 from tests.service.conftest import Api
 
 MIB = 1 << 20
@@ -22,7 +22,9 @@ class Large(io.RawIOBase):
     HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
     END = b"\r\n--x--\r\n"
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, begins: bytes = b"", name: bytes = b"file") -> None:
+        self.HEAD = self.HEAD.replace(b'file"', name + b'"', 1) + begins
+        size -= len(begins)
         self.length = len(self.HEAD) + size + len(self.END)
         self._place, self._size = 0, size
 
@@ -71,15 +73,48 @@ def test_memory_stays_flat_however_large_the_file(api: Api) -> None:
     assert peak_of(api, 48 * MIB) < peak_of(api, 2 * MIB) + 2 * MIB
 
 
+def _written(reception: Reception, *pieces: bytes) -> Upload:
+    upload = reception.open()
+    for piece in pieces or (b"ab", b"c"):
+        upload.write(piece)
+    upload.seek(0)
+    return upload
+
+
+DICOM = bytes(128) + b"DICM"
+
+
+def test_memory_stays_flat_however_large_the_volume(api: Api) -> None:
+    def peak(size: int) -> int:
+        tracemalloc.start()
+        try:
+            answer = api.client.post(
+                "/v1/segmentations",
+                input_stream=io.BufferedReader(Large(size, DICOM, b"image")),
+                content_type="multipart/form-data; boundary=x",
+            )
+            assert answer.status_code == 202
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    small = peak(6 * MIB)
+    assert small < 24 * MIB  # what stays in memory of a request, twice for a moment
+    assert peak(300 * MIB) < small + 8 * MIB
+    stored = [name for name in api.files() if name.endswith("source.zip")]
+    sizes = sorted(api.parts.files.size(name) for name in stored)
+    assert 300 * MIB < sizes[1] < 301 * MIB and not list(
+        (api.parts.settings.store.data_dir / "uploads").iterdir()
+    )
+
+
 def test_what_nobody_takes_is_removed(tmp_path: Path) -> None:
     uploads = Uploads(tmp_path / "uploads")
     with uploads.receiving() as reception:
-        kept, left = reception.open(), reception.open()
-        for upload in (kept, left):
-            upload.write(b"ab")
-            upload.write(b"c")
-            upload.seek(0)
-        assert kept.read() == b"abc" and kept.bytes == 3 and kept.sha256 == hashlib.sha256(b"abc").hexdigest()
+        kept, left = _written(reception), _written(reception)
+        with kept.open() as file:
+            assert left.read() == kept.data() == file.read() == b"abc"
+        assert kept.bytes == 3 and kept.sha256 == hashlib.sha256(b"abc").hexdigest()
         assert (kept.path.stat().st_mode & 0o777, kept.path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
         kept.path.rename(tmp_path / "kept")
     assert not list((tmp_path / "uploads").iterdir()) and (tmp_path / "kept").read_bytes() == b"abc"
@@ -98,6 +133,43 @@ def test_a_disk_that_takes_no_more_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with Uploads(tmp_path / "file").receiving() as reception, pytest.raises(StorageUnavailable):
         reception.open()
+
+
+def test_small_files_stay_in_memory_and_large_ones_and_many_do_not(tmp_path: Path) -> None:
+    folder = tmp_path / "uploads"
+    with Uploads(folder).receiving(in_memory=True) as reception:
+        small = _written(reception)
+        assert small.data() == b"abc" and small.sha256 == hashlib.sha256(b"abc").hexdigest()
+        assert not small.on_disk and not folder.exists()
+        large = _written(reception, b"a" * FILE_IN_MEMORY, b"b")
+        assert large.on_disk and large.bytes == FILE_IN_MEMORY + 1 == len(large.data())
+        assert large.head == b"a" * 4096
+        assert large.sha256 == hashlib.sha256(large.data()).hexdigest()
+        many = [
+            _written(reception, b"c" * FILE_IN_MEMORY) for _ in range(REQUEST_IN_MEMORY // FILE_IN_MEMORY)
+        ]
+        assert [each.on_disk for each in many] == [False, False, False, True]
+        assert reception.bytes == 3 + large.bytes + 4 * FILE_IN_MEMORY
+    assert not list(folder.iterdir())
+
+
+def test_a_series_does_not_hold_a_file_descriptor_for_each_file(tmp_path: Path) -> None:
+    with Uploads(tmp_path).receiving() as reception:
+        made = [_written(reception) for _ in range(20)]
+        open_files = [each for each in made if not each._file.closed]
+        assert len(open_files) == 1 and all(each.data() == b"abc" for each in made)
+
+
+def test_a_file_may_be_refused_while_it_arrives(tmp_path: Path) -> None:
+    def watch(upload: Upload) -> None:
+        if upload.bytes > 3:
+            raise PayloadTooLarge
+
+    with (
+        pytest.raises(PayloadTooLarge),
+        Uploads(tmp_path / "uploads").receiving(in_memory=True, watch=watch) as reception,
+    ):
+        _written(reception, b"abc", b"d")
 
 
 class Line:

@@ -176,7 +176,7 @@ def test_a_model_can_be_named_by_id(api: Api) -> None:
         (SLICE[:-30], 422, "undecodable_image"),
         (images.png(images.picture(1, 1)), 422, "image_too_small"),
         (images.png_of([], images.png_header(60000, 60000, 8, 0)), 413, "too_many_pixels"),
-        (images.nifti(), 415, "unsupported_format"),
+        (images.foreign_files()["GIF"], 415, "unsupported_format"),
     ],
 )
 def test_an_image_that_cannot_be_taken_says_why(api: Api, image: bytes, status: int, code: str) -> None:

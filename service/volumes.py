@@ -1,0 +1,202 @@
+"""Taking a volume in: stored raw, as it was sent; a worker decodes it. No Flask."""
+
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from service.accepting import Acceptance, Outcome
+from service.catalogue import Catalogue, Workforce
+from service.jobs import Jobs
+from service.repeats import fingerprint
+from service.segmenting import Spacing
+from service.sorting import Sent
+from service.uploads import Upload, Uploads
+from shared.contract.errors import QueueFull
+from shared.contract.messages import SegmentVolumeMessage
+from shared.contract.names import SegmentationKind
+from shared.storage.files import FileStore
+from shared.storage.paths import source_path
+from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
+
+# The oldest date a zip can have: when a file was made says something of its patient, and nothing that we need.
+_NO_DATE = (1980, 1, 1, 0, 0, 0)
+_STEP = 1 << 20
+
+
+@dataclass(frozen=True)
+class VolumeOrder:
+    """One valid request to segment a volume."""
+
+    owner: str
+    request_id: str
+    sent: Sent
+    model: str
+    threshold: float | None = None
+    pixel_spacing_mm: Spacing | None = None
+    slice_spacing_mm: float | None = None
+    wait: float = 0.0
+    idempotency_key: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of what the client asked for, in whatever order its files came."""
+        spacing = (self.pixel_spacing_mm, self.slice_spacing_mm)
+        return fingerprint("volumes", self.model, self.threshold, spacing, _digests(self.sent.files))
+
+
+class VolumeIntake:
+    """Accepts volumes: those whose files were sent, and those that a worker fetches."""
+
+    def __init__(
+        self,
+        *,
+        acceptance: Acceptance,
+        segmentations: SegmentationJobs,
+        catalogue: Catalogue,
+        workforce: Workforce,
+        files: FileStore,
+        jobs: Jobs,
+        uploads: Uploads,
+        max_queued: int,
+        retention: timedelta,
+    ) -> None:
+        self._acceptance, self._segmentations = acceptance, segmentations
+        self._catalogue, self._workforce = catalogue, workforce
+        self._files, self._jobs, self._uploads = files, jobs, uploads
+        self._max_queued = max_queued
+        self.retention = retention
+
+    def submit(self, order: VolumeOrder) -> Outcome:
+        """Accept the volume; `ended` waits for its end, once the uploaded files are not needed any more.
+
+        Raises InvalidFields, UnknownModel, NoWorker, QueueFull, QueueUnavailable, StorageUnavailable,
+        IdempotencyInProgress and IdempotencyMismatch; then nothing was accepted and nothing is left behind.
+        """
+        sent = order.sent
+        model_id, alias = self._catalogue.resolve_for_volumes(
+            order.model, sent.modalities, may_hold_all=sent.may_hold_all
+        )
+        replay = self._acceptance.before(order.owner, order.idempotency_key, order.fingerprint)
+        if replay is not None:
+            return Outcome(replay, replayed=True)
+        new = NewSegmentation(
+            owner=order.owner,
+            request_id=order.request_id,
+            image=describe(
+                format=sent.format,
+                sha256=sha256_of(sent.files),
+                files=sum(map(len, sent.files.values())),
+                modalities=sent.modalities,
+                pixel_spacing_mm=order.pixel_spacing_mm,
+                slice_spacing_mm=order.slice_spacing_mm,
+            ),
+            model_id=model_id,
+            alias=alias,
+            threshold=order.threshold,
+            retention=self.retention,
+            kind=SegmentationKind.VOLUME,
+        )
+        return Outcome(self.accept(new, sent.files, order.idempotency_key))
+
+    def require_room(self) -> None:
+        """Raise NoWorker, QueueUnavailable or QueueFull, rather than after a gigabyte has arrived."""
+        self._workforce.require()
+        self._jobs.ping()
+        if self._segmentations.queued_volumes() >= self._max_queued:
+            raise QueueFull(f"{self._max_queued} volumes wait already; come back in a moment.")
+
+    def accept(
+        self,
+        new: NewSegmentation,
+        files: Mapping[str, Sequence[Upload]] | None = None,
+        idempotency_key: str | None = None,
+    ) -> SegmentationView:
+        """File, row, message: in this order. Without `files` the worker knows from `new.image` where to fetch them.
+
+        After `before` of the Idempotency-Key, which is free again where this raises.
+        """
+        with self._acceptance.undone(new, idempotency_key):
+            self.require_room()
+            if files is not None:
+                with self._packed(files) as source:
+                    self._files.put(source_path(new.id), source)
+            message = SegmentVolumeMessage(new.id, new.request_id)
+            return self._acceptance.enter(new, message, idempotency_key)
+
+    def before(self, owner: str, idempotency_key: str | None, fingerprint: str) -> SegmentationView | None:
+        """What this Idempotency-Key made before, or None when there is work to do."""
+        return self._acceptance.before(owner, idempotency_key, fingerprint)
+
+    def ended(self, job: SegmentationView, seconds: float) -> SegmentationView:
+        """The job as it is after its end, or after `seconds`."""
+        return self._acceptance.ended(job, seconds)
+
+    @contextmanager
+    def _packed(self, files: Mapping[str, Sequence[Upload]]) -> Iterator[Path]:
+        with self._uploads.scratch() as path:
+            pack(files, path)
+            yield path
+
+
+def pack(files: Mapping[str, Sequence[Upload]], path: Path) -> None:
+    """One zip of all files, as they were sent: `image/00000` or `t1/00000` and so on, in the order of the form.
+
+    Nothing that the client called them, and no time, is in it.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for folder, uploads in files.items():
+            for place, upload in enumerate(uploads):
+                info = zipfile.ZipInfo(f"{folder}/{place:05}", _NO_DATE)
+                info.file_size = upload.bytes  # says whether the entry needs 64 bit
+                with upload.open() as source, archive.open(info, "w") as entry:
+                    shutil.copyfileobj(source, entry, _STEP)
+
+
+def sha256_of(files: Mapping[str, Sequence[Upload]]) -> str:
+    """Of the one file; of several: of their hexadecimal digests joined, sorted by field and then by digest."""
+    digests = [digest for _, digest in _digests(files)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def describe(
+    *,
+    format: str | None = None,
+    sha256: str | None = None,
+    files: int | None = None,
+    modalities: Sequence[str] = (),
+    pixel_spacing_mm: Spacing | None = None,
+    slice_spacing_mm: float | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """`image` of a row before the worker has decoded the volume: what is not known yet is None.
+
+    A spacing is the request's and wins over the file's. `more`: what else the worker needs to know.
+    """
+    return {
+        "format": format,
+        "width": None,
+        "height": None,
+        "slices": None,
+        "channels": None,
+        "bit_depth": None,
+        "sha256": sha256,
+        "pixel_spacing_mm": list(pixel_spacing_mm) if pixel_spacing_mm else None,
+        "pixel_spacing_source": "request" if pixel_spacing_mm else None,
+        "slice_spacing_mm": slice_spacing_mm,
+        "plane": None,
+        "modalities": list(modalities),
+        "affine": None,
+        "window": None,
+        "files": files,
+        **more,
+    }
+
+
+def _digests(files: Mapping[str, Sequence[Upload]]) -> list[tuple[str, str]]:
+    return sorted((field, upload.sha256) for field, uploads in files.items() for upload in uploads)
