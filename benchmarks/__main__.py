@@ -9,7 +9,8 @@ from pathlib import Path
 import cv2
 import structlog
 
-from benchmarks import page, report, serving, training, training_report
+from benchmarks import page, report, serving, training, training_report, volume_report, volumes
+from benchmarks.volume_files import Size
 from trainer.runs.process import SHARING
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     for part in [options.only] if options.only else page.PARTS:
         if part == "training":
             _as_training_processes_run(sys.argv[1:] if arguments is None else arguments)
-        text, summary = _serving(options) if part == "serving" else _training(options)
+        text, summary = _MEASURE[part](options)
         page.write(options.out, {part: text})
         for name, value in summary.items():
             print(f"{value:8.2f}  {name}")
@@ -47,10 +48,18 @@ def _training(options: argparse.Namespace) -> tuple[str, dict[str, float]]:
     return training_report.markdown(run), training_report.summary(run)
 
 
+def _volumes(options: argparse.Namespace) -> tuple[str, dict[str, float]]:
+    run = volumes.measure(options)
+    return volume_report.markdown(run), volume_report.summary(run)
+
+
+_MEASURE = {"serving": _serving, "volumes": _volumes, "training": _training}
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
-    parser.add_argument("--only", choices=page.PARTS, help="one part; the other stays as it was measured")
+    parser.add_argument("--only", choices=page.PARTS, help="one part; the others stay as they were measured")
     parser.add_argument(
         "--data", help="folder with PATIENT/*.tif and masks (default: LGG_DIR, else drawn slices)"
     )
@@ -58,13 +67,18 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=10.0, help="for each measurement")
     parser.add_argument("--batches", type=_numbers, default=[1, 2, 4, 8, 16])
     parser.add_argument("--clients", type=_numbers, default=[1, 4, 16, 64])
-    parser.add_argument("--beside", type=_numbers, default=[1, 4], help="clients while a training goes on")
+    parser.add_argument(
+        "--beside", type=_numbers, default=[1, 4], help="clients while a training or a volume goes on"
+    )
+    parser.add_argument(
+        "--volumes", type=_sizes, default="155x240x240,384x512x512", help="slices x rows x columns of each"
+    )
     parser.add_argument("--steps", type=int, default=24, help="of the training loop, in each round")
     parser.add_argument("--rounds", type=int, default=7, help="of the training loop")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--engine", default="auto")
     parser.add_argument(
-        "--models", type=Path, default=ROOT / "models", help="folder of models; the first is used"
+        "--models", type=Path, default=ROOT / "models", help="folder of models; lgg-unet or the first is used"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     return parser
@@ -72,6 +86,14 @@ def parser() -> argparse.ArgumentParser:
 
 def _numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
+
+
+def _sizes(text: str) -> list[Size]:
+    sizes = []
+    for part in text.split(","):
+        depth, height, width = (int(number) for number in part.split("x"))
+        sizes.append((depth, height, width))
+    return sizes
 
 
 if __name__ == "__main__":

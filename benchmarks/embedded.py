@@ -35,7 +35,7 @@ class Service:
     launcher: psutil.Process
 
     def call(self, method: str, path: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
-        """A request with or without JSON, and its JSON answer; SystemExit where it is an error."""
+        """A request with or without JSON, and its JSON answer (empty for none); SystemExit where it is an error."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         try:
             body = None if document is None else json.dumps(document)
@@ -46,7 +46,7 @@ class Service:
             connection.close()
         if answer.status >= 400:
             raise SystemExit(f"error: {method} {path}: {answer.status} {text[:500]!r}")
-        return dict(json.loads(text))
+        return dict(json.loads(text)) if text else {}
 
     def cpu_s(self) -> dict[str, float]:
         """Processor seconds so far, by role."""

@@ -1,14 +1,14 @@
-"""docs/benchmarks.md: a part for each kind of measurement, which is replaced when it is measured again."""
+"""docs/benchmarks.md: a part for each kind of measurement, replaced when it is measured again."""
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-PARTS = ("serving", "training")
+PARTS = ("serving", "volumes", "training")
 _HEAD = (
     "# Benchmarks\n\n"
     "Written by `make bench`: each part from one run on one machine, clients included. "
-    '`make bench ARGS="--only training"` measures one part and leaves the other as it is.'
+    '`make bench ARGS="--only training"` measures one part and leaves the others as they are.'
 )
 _MARK = re.compile(r"<!-- part: (\w+) -->\n")
 

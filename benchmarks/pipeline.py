@@ -15,6 +15,7 @@ from shared.storage.segmentations import NewSegmentation, SegmentationJobs
 from trainer.inference.leases import Leases
 from trainer.inference.models import ServedModel, WarmModels
 from trainer.inference.worker import InferenceWorker
+from trainer.volumes.settings import VolumeSettings
 
 
 class _Memory:
@@ -42,7 +43,9 @@ def measure(model: ServedModel, arrays: Sequence[bytes], jobs_to_do: int) -> Rat
         ]
         models = WarmModels(lambda _: model, limit=1)
         models.warm_up(model.id)
-        worker = InferenceWorker(jobs, files, link, models, Leases(jobs, "benchmark", 60))  # type: ignore[arg-type]
+        worker = InferenceWorker(
+            jobs, files, link, models, Leases(jobs, "benchmark", 60), VolumeSettings(Path("unused"))
+        )  # type: ignore[arg-type]
         cpu, started = time.process_time(), time.perf_counter()
         worker.start()
         for message in messages:

@@ -5,6 +5,7 @@ import argparse
 import numpy as np
 
 from benchmarks import embedded, forward, http_load, machine, pipeline, report, slices
+from shared.contract.names import DEFAULT_MODEL
 from shared.imaging.picture import DecodeLimits
 from shared.imaging.readers.decode import decode
 from shared.storage.arrays import to_npy
@@ -17,7 +18,7 @@ def measure(options: argparse.Namespace) -> report.Run:
     """Everything, one after the other, on an otherwise idle machine."""
     facts = machine.describe()
     chosen = slices.load(options.slices, options.data)
-    model = _model(options)
+    model = model_of(options)
     pixels = [decode(file, DecodeLimits()).pixels for file in chosen.files]
     inputs = [model.preprocessing.to_input(one) for one in pixels]
     print(f"forward: {model.engine.name}, batches {options.batches}")
@@ -51,15 +52,17 @@ def _http(options: argparse.Namespace, files: list[bytes]) -> list[http_load.Loa
     return loads
 
 
-def _model(options: argparse.Namespace) -> ServedModel:
+def model_of(options: argparse.Namespace) -> ServedModel:
+    """The default model of those in the folder, or the first, warm."""
     folders = sorted(path.parent for path in options.models.glob("*/card.json"))
+    folders.sort(key=lambda folder: folder.name != DEFAULT_MODEL)
     if not folders:
         raise SystemExit(f"error: there is no model in {options.models}: give --models")
     source = ModelFolder(folders[0])
     engine = open_engine(source, resolve_device(options.device), options.engine)
     card = source.card
     warm = ServedModel(
-        card.id, engine, source.preprocessing, card.threshold, card.min_region_pixels, card.unlike
+        card.id, engine, source.preprocessing, card.threshold, card.min_region_pixels, card.unlike, card
     )
     engine.predict(np.zeros((1, *source.input_shape), np.float32))
     return warm
