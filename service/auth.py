@@ -16,10 +16,11 @@ MAX_SECRET = 512
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks, and what they may do."""
+    """Who asks, and what they may do; `name` is what their key is called."""
 
     owner: str
     scopes: frozenset[Scope]
+    name: str
 
     def may(self, scope: Scope) -> bool:
         """Whether the scope is theirs; `admin` has all."""
@@ -44,13 +45,13 @@ class Authenticator:
         if header is not None:
             return self._bearer(header)
         if self._open:
-            return Principal(LOCAL_OWNER, frozenset(Scope))
+            return Principal(LOCAL_OWNER, frozenset(Scope), LOCAL_OWNER)
         key = self.session_key()
         if key is None:
             raise Unauthenticated("Send a key as `Authorization: Bearer KEY`.")
         if request.method not in SAFE_METHODS and not same_origin(request):
             raise Forbidden("A page of another site may not use this session.")
-        return Principal(key.id, key.scopes)
+        return Principal(key.id, key.scopes, key.name)
 
     def session_key(self) -> Key | None:
         """The key that signed in here, if it is still good."""
@@ -68,7 +69,7 @@ class Authenticator:
         key = self.verify(secret.strip()) if scheme.lower() == "bearer" else None
         if key is None:
             raise Unauthenticated("This key is unknown or was revoked.")
-        return Principal(key.id, key.scopes)
+        return Principal(key.id, key.scopes, key.name)
 
 
 def register(app: Flask, authenticator: Authenticator) -> None:

@@ -26,10 +26,12 @@ from shared.reported import Reported
 from shared.storage.database import Database
 from shared.storage.datasets import Datasets
 from shared.storage.evaluations import Evaluations
+from shared.storage.failures import Failures
 from shared.storage.files import FileStore
 from shared.storage.keys import Keys
 from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs
+from shared.storage.throughput import Throughput
 from shared.storage.training_runs import TrainingRuns
 from shared.storage.workers import Workers
 
@@ -48,6 +50,8 @@ class Services:
     models: Models
     archives: ModelArchives
     workers: Workers
+    throughput: Throughput
+    failures: Failures
     segmentations: SegmentationJobs
     datasets: Datasets
     dataset_intake: DatasetIntake

@@ -60,6 +60,7 @@ def links(job: SegmentationView, root: str = "") -> dict[str, str]:
         "image": f"{at}/image.png",
         "mask": f"{at}/mask.png",
         "overlay": f"{at}/overlay.png",
+        "thumbnail": f"{at}/thumbnail.webp",
         "probability": f"{at}/probability.png",
         "contours": f"{at}/contours.geojson",
     }

@@ -12,6 +12,7 @@ import numpy as np
 from shared.contract.errors import Conflict, Gone, InvalidFields
 from shared.imaging import render, rle
 from shared.imaging.label_png import read_label_png
+from shared.imaging.thumbnail import thumbnail
 from shared.storage.arrays import from_npy
 from shared.storage.files import FileStore
 from shared.storage.paths import labels_path, pixels_path, probability_path
@@ -61,6 +62,10 @@ class Painter(Protocol):
         """PNG of the image with the mask painted over it."""
         ...
 
+    def thumbnail(self, job: SegmentationView, size: int) -> bytes:
+        """WebP of the overlay, or of the image alone where there is no mask; `size` pixels on its longer side."""
+        ...
+
     def contours(self, job: SegmentationView, place: Place, in_patient: bool) -> bytes:
         """GeoJSON in pixel coordinates, or in the patient's."""
         ...
@@ -107,6 +112,18 @@ class Renderings:
                 read_label_png(self.labels(job, place)) if paint.color is None and has_classes(job) else None
             )
             return overlay(self._pixels(job), mask_HW, labels_HW, paint)
+
+    def thumbnail(self, job: SegmentationView, size: int) -> bytes:
+        """WebP of the upload, with its mask painted over it once there is one."""
+        with self._painting:
+            pixels_HWC = self._pixels(job)
+            if job.result is not None:
+                classes = has_classes(job)
+                labels_HW = (
+                    read_label_png(self.labels(job, Place())) if classes else _mask(job).astype(np.uint8)
+                )
+                pixels_HWC = render.overlay_classes(pixels_HWC, labels_HW)
+            return thumbnail(pixels_HWC, size)
 
     def contours(self, job: SegmentationView, place: Place, in_patient: bool) -> bytes:
         """GeoJSON in pixel coordinates; a picture does not say where it lies in a patient."""

@@ -25,6 +25,7 @@ from shared.imaging.label_png import read_label_png
 from shared.imaging.montage import montage
 from shared.imaging.rle import rle_slice
 from shared.imaging.slice_zip import read_slice
+from shared.imaging.thumbnail import thumbnail
 from shared.imaging.volume_contours import contours_of_volume
 from shared.storage.arrays import item_of_npy
 from shared.storage.files import FileStore
@@ -70,6 +71,11 @@ class VolumeRenderings:
             mask_HW = rle_slice(result_of(job)["mask"], index)
             labels_HW = self._labels(job, index) if paint.color is None and has_classes(job) else None
             return overlay(self._shown(job, index, place.modality), mask_HW, labels_HW, paint)
+
+    def thumbnail(self, job: SegmentationView, size: int) -> bytes:
+        """WebP of the slice with most tumour, with the mask painted over it."""
+        with self._painting:
+            return thumbnail(self._tile(job, slice_of(job, Place())), size)
 
     def contours(self, job: SegmentationView, place: Place, in_patient: bool) -> bytes:
         """GeoJSON of all slices, or of one; each feature says which."""

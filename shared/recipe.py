@@ -1,8 +1,8 @@
 """A training recipe: every choice of a run as one frozen value, read strictly and checked before anything starts."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from shared.storage import strict
 
 SPLITS = ("patient", "slice")
 FLIPS = ("horizontal", "vertical", "both")
+ENCODER_WEIGHTS = ("imagenet",)
+MAX_NAME = 100
 MAX_TEXT = 4000
 MOST_CLASSES = 8
 # What the networks halve a picture's sides by, all in all.
@@ -231,12 +233,12 @@ def _names(recipe: Recipe) -> Found:
         except InvalidFields as error:
             yield name, (error.errors or {})[name][0]
     yield from catalog.wrong_architecture(recipe.architecture, recipe.encoder, recipe.architecture_options)
-    if recipe.encoder_weights not in ("imagenet", None):
-        yield "encoder_weights", "must be imagenet or null"
+    if recipe.encoder_weights not in (*ENCODER_WEIGHTS, None):
+        yield "encoder_weights", f"must be {' or '.join(ENCODER_WEIGHTS)} or null"
     if recipe.encoder is None and recipe.encoder_weights is not None:
         yield "encoder_weights", f"must be null: {recipe.architecture} has no encoder that was trained before"
-    if not 0 < len(recipe.name.strip()) <= 100 or not recipe.name.isprintable():
-        yield "name", "must be 1 to 100 printable characters"
+    if not 0 < len(recipe.name.strip()) <= MAX_NAME or not recipe.name.isprintable():
+        yield "name", f"must be 1 to {MAX_NAME} printable characters"
     flips = recipe.test_time_augmentation
     if not set(flips) <= set(FLIPS) or len(set(flips)) != len(flips):
         yield "test_time_augmentation", f"must be of {', '.join(FLIPS)}, each at most once"
@@ -244,27 +246,30 @@ def _names(recipe: Recipe) -> Found:
 
 def _texts(recipe: Recipe) -> Found:
     """Words end up in the card, in files and in the database: no control characters and no halves of characters."""
-    texts = {"description": recipe.description} | {f"card.{n}": v for n, v in asdict(recipe.card).items()}
-    for name, text in texts.items():
+    for name in TEXTS:
+        text = _at(recipe, name)
         if len(text) > MAX_TEXT or not text.replace("\n", "").isprintable():
             yield name, f"must be text of at most {MAX_TEXT} printable characters"
 
 
 def _ranges(recipe: Recipe) -> Found:
     for name, low, high in LIMITS:
-        value: Any = recipe
-        for part in name.split("."):
-            value = getattr(value, part)
+        value, above = _at(recipe, name), name in ABOVE
         # Written so that NaN fails.
-        if value is not None and not low <= value <= high:
-            yield name, f"must be from {low:.10g} to {high:.10g}"
-    if not (math.isfinite(recipe.learning_rate) and 0 < recipe.learning_rate <= 1):
-        yield "learning_rate", "must be above 0 and at most 1"
+        if value is not None and not ((low < value if above else low <= value) and value <= high):
+            limits = "above {:.10g} and at most {:.10g}" if above else "from {:.10g} to {:.10g}"
+            yield name, f"must be {limits.format(low, high)}"
+    for name, step in MULTIPLES.items():
+        if _at(recipe, name) % step:
+            yield name, f"must be a multiple of {step}"
+
+
+def _at(recipe: Recipe, place: str) -> Any:
+    """The value of `limit.patients`, say."""
+    return reduce(getattr, place.split("."), recipe)
 
 
 def _relations(recipe: Recipe) -> Found:
-    if recipe.image_size % STRIDE:
-        yield "image_size", f"must be a multiple of {STRIDE}"
     crop = recipe.augmentations.crop
     step = catalog.MODELS[recipe.architecture].stride if recipe.architecture in catalog.MODELS else 16
     if crop and (crop % step or not STRIDE <= crop <= recipe.image_size):
@@ -290,6 +295,7 @@ def _relations(recipe: Recipe) -> Found:
 
 # Smallest and largest value of each number, by its place.
 LIMITS: tuple[tuple[str, float, float], ...] = (
+    ("learning_rate", 0, 1),
     ("weight_decay", 0, 1),
     ("gradient_clip", 0, 1e6),
     ("in_channels", 1, MOST_CHANNELS),
@@ -317,3 +323,8 @@ LIMITS: tuple[tuple[str, float, float], ...] = (
     ("augmentations.main_channel", 0, MOST_CHANNELS - 1),
     ("augmentations.crop", 0, 1024),
 )
+# Those that must be above their smallest value.
+ABOVE = frozenset({"learning_rate"})
+MULTIPLES = {"image_size": STRIDE}
+# Words of at most MAX_TEXT characters.
+TEXTS = ("description", *(f"card.{name}" for name in CardText.__dataclass_fields__))

@@ -36,7 +36,8 @@ def set_alias(alias: str) -> Response:
     """Point an alias to a model
 
     Promotion and roll back, without a restart: the model that answered before goes on to until every inference worker
-    has the new one warm (`ready`), which takes seconds. A new alias is ready at once. Needs the scope `admin`.
+    has the new one warm (`ready`), which takes seconds. A new alias is ready at once. `previous` is what to roll back
+    to. Needs the scope `admin`.
     """
     principal = require(Scope.ADMIN)
     model_id = body(AliasChange)["model"]
@@ -65,4 +66,10 @@ def delete_alias(alias: str) -> Response:
 
 def _present(name: str, alias: AliasView) -> dict[str, Any]:
     ready = alias.model_id == alias.serving_id
-    return {"alias": name, "model": alias.model_id, "serving": alias.serving_id, "ready": ready}
+    return {
+        "alias": name,
+        "model": alias.model_id,
+        "serving": alias.serving_id,
+        "previous": alias.previous_id,
+        "ready": ready,
+    }

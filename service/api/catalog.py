@@ -10,6 +10,7 @@ from service.auth import require
 from service.container import services
 from service.openapi import answer, operation
 from service.presets import Preset
+from service.run_fields import run_fields
 from service.schemas.training import Catalog
 from shared import catalog
 from shared.contract.names import Scope
@@ -25,9 +26,11 @@ _PLACE = "augmentations."
 def read_catalog() -> Response:
     """Architectures, encoders, losses and all else that a run names
 
-    Each with one sentence, its options and their limits; `recipes` are presets to begin with.
+    Each with one sentence, its options and their limits; `recipes` are presets to begin with, `fields` all that
+    `POST /v1/training-runs` takes.
     """
     require(Scope.TRAIN)
+    presets = services().presets.all()
     return jsonify(
         {
             "architectures": _table(catalog.MODELS, "encoders"),
@@ -39,7 +42,8 @@ def read_catalog() -> Response:
             "splits": _sentences(catalog.SPLITS),
             "dataset_formats": _table(catalog.DATASETS),
             "augmentations": _augmentations(),
-            "recipes": [_preset(preset) for preset in services().presets.all()],
+            "recipes": [_preset(preset) for preset in presets],
+            "fields": run_fields([preset.name for preset in presets]),
         }
     )
 

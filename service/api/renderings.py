@@ -18,6 +18,7 @@ from service.schemas.segmentations import (
     NoQuery,
     OverlayQuery,
     SliceQuery,
+    ThumbnailQuery,
 )
 from shared.contract.errors import Conflict, Gone
 from shared.contract.names import SegmentationKind
@@ -29,9 +30,11 @@ blueprint = Blueprint(
 )
 
 PNG = "image/png"
+WEBP = "image/webp"
 GEOJSON = "application/geo+json"
 GZIP = "application/gzip"
 DICOM = "application/dicom"
+_ENDINGS = {PNG: "png", WEBP: "webp", GEOJSON: "geojson"}
 _PROBLEMS = (401, 403, 404, 409, 410, 422)
 _STEP = 1 << 18
 
@@ -93,6 +96,18 @@ def overlay(job_id: str) -> Response:
     place = Place(wish["slice"], wish["modality"])
     paint = Paint(wish["opacity"], wish["color"], wish["outline"])
     return _answer(job, PNG, "overlay", lambda: _painter(job).overlay(job, place, paint), place, paint)
+
+
+@blueprint.get("/v1/segmentations/<job_id>/thumbnail.webp")
+@operation({200: picture("RGB.", WEBP)}, problems=_PROBLEMS, query=ThumbnailQuery)
+def thumbnail(job_id: str) -> Response:
+    """The overlay small, for lists, as WebP
+
+    Never larger than the upload. Of a volume the slice with most tumour, else the middle one; of a picture without a
+    result the picture alone.
+    """
+    job, size = _kept(job_id), query(ThumbnailQuery)["size"]
+    return _answer(job, WEBP, "thumbnail", lambda: _painter(job).thumbnail(job, size), size)
 
 
 @blueprint.get("/v1/segmentations/<job_id>/contours.geojson")
@@ -183,9 +198,7 @@ def _answer(
         answer = Response(status=304)
     else:
         answer = Response(make(), content_type=kind)
-        answer.headers["Content-Disposition"] = (
-            f'inline; filename="{name}.{"png" if kind == PNG else "geojson"}"'
-        )
+        answer.headers["Content-Disposition"] = f'inline; filename="{name}.{_ENDINGS[kind]}"'
     answer.set_etag(validator)
     return answer
 

@@ -12,9 +12,13 @@ from service.container import services
 from service.openapi import answer, leads_to, operation
 from service.presenting import segmentation
 from service.queries import query
-from service.schemas.common import ListQuery
 from service.schemas.examples import IDEMPOTENCY_HEADER, SEGMENTATION, SEGMENTATION_FORM
-from service.schemas.segmentations import ReadQuery, Segmentation, SegmentationPage
+from service.schemas.segmentations import (
+    ReadQuery,
+    Segmentation,
+    SegmentationListQuery,
+    SegmentationPage,
+)
 from service.segmentation_form import Asked, asked
 from shared.contract.errors import NotFound
 from shared.contract.names import Scope, SegmentationKind
@@ -24,13 +28,11 @@ from shared.storage.segmentations import SegmentationView
 blueprint = Blueprint("segmentations", __name__, description="Segment MRI slices and volumes.")
 
 RETRY_AFTER_S = 1
-# A volume's has run lengths of each slice: much for a list.
-_MASK_IN_LISTS = {kind: "rle" if kind == SegmentationKind.PICTURE else "none" for kind in SegmentationKind}
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 # operationIds
 _LINKED = (
-    "read", "delete", "image", "mask", "labels", "probability", "overlay", "contours", "montage", "mask_nifti",
-    "segmentation_object",
+    "read", "delete", "image", "mask", "labels", "probability", "overlay", "thumbnail", "contours", "montage",
+    "mask_nifti", "segmentation_object",
 )  # fmt: skip
 
 
@@ -65,14 +67,16 @@ def create() -> Response:
 
 
 @blueprint.get("/v1/segmentations")
-@operation({200: answer(SegmentationPage, "A page.")}, problems=(401, 403, 422), query=ListQuery)
+@operation({200: answer(SegmentationPage, "A page.")}, problems=(401, 403, 422), query=SegmentationListQuery)
 def listing() -> Response:
-    """List segmentations, newest first"""
-    asked = query(ListQuery)
+    """List segmentations, newest first
+
+    Without masks of volumes.
+    """
+    asked = query(SegmentationListQuery)
     page = services().segmentations.list(require(Scope.INFER).sees, asked["limit"], asked["cursor"])
-    return jsonify(
-        {"items": [present(job, _MASK_IN_LISTS[job.kind]) for job in page.items], "next": page.next}
-    )
+    items = [_item(job, asked["mask_format"]) for job in page.items]
+    return jsonify({"items": items, "next": page.next})
 
 
 @blueprint.get("/v1/segmentations/<job_id>")
@@ -145,6 +149,11 @@ def remove(job: SegmentationView) -> None:
     parts.jobs.withdraw(job.id)
     parts.files.delete_tree(segmentation_folder(job.id))
     parts.segmentations.files_removed([job.id])
+
+
+def _item(job: SegmentationView, mask_format: str) -> dict[str, Any]:
+    """In a list; a volume's mask, run lengths of each slice, would be much for one."""
+    return present(job, mask_format if job.kind == SegmentationKind.PICTURE else "none")
 
 
 def present(job: SegmentationView, mask_format: str = "rle") -> dict[str, Any]:

@@ -6,15 +6,17 @@ from typing import Any
 from flask import Response, jsonify
 from flask_smorest import Blueprint
 
-from service.auth import require
+from service.auth import Principal, require
 from service.container import services
 from service.metrics import CONTENT_TYPE
 from service.openapi import answer, operation
 from service.presenting import timestamp
-from service.schemas.models import System
-from service.settings import VERSION
+from service.schemas.system import System
+from service.settings import VERSION, ServiceSettings
+from service.sorting import MAX_FILES
 from shared.contract.errors import QueueUnavailable
-from shared.contract.names import Queue
+from shared.contract.names import Queue, Scope
+from shared.storage.failures import Failure
 from shared.storage.workers import WorkerView
 
 blueprint = Blueprint("system", __name__, description="What is going on.")
@@ -26,25 +28,25 @@ _TEXT = {"type": "string"}
 @blueprint.get("/v1/system")
 @operation({200: answer(System, "Now.")}, problems=(401,))
 def system() -> Response:
-    """Queues, workers, devices, limits, version"""
-    require()
+    """Queues, workers, devices, throughput, last errors, limits, version
+
+    `errors` are those of what the asking key sees; all else counts everybody's.
+    """
+    principal = require()
     parts = services()
-    limits = {
-        "max_upload_bytes": parts.settings.max_upload_bytes,
-        "max_pixels": parts.settings.max_pixels,
-        "max_queued": parts.settings.max_queued,
-        "retention_hours": parts.settings.store.retention_hours,
-    }
     return jsonify(
         {
             "version": VERSION,
+            "key": _key(principal),
             "queues": {queue: {"waiting": waiting} for queue, waiting in _queues().items()},
             "workers": [_worker(worker) for worker in parts.workers.seen(within_s=SEEN_S)],
             "jobs": parts.segmentations.count_by_status(),
             "training_runs": parts.runs.count_by_status(),
             "datasets": parts.datasets.count_by_status(),
             "evaluations": parts.evaluations.count_by_status(),
-            "limits": limits,
+            "throughput": asdict(parts.throughput.lately()),
+            "errors": [_failure(failure) for failure in parts.failures.last(principal.sees)],
+            "limits": _limits(parts.settings),
         }
     )
 
@@ -80,3 +82,29 @@ def _queues() -> dict[str, int | None]:
 def _worker(worker: WorkerView) -> dict[str, Any]:
     times = {"started_at": timestamp(worker.started_at), "seen_at": timestamp(worker.seen_at)}
     return asdict(worker) | times
+
+
+def _key(principal: Principal) -> dict[str, Any]:
+    """`admin` may do everything, so it has every scope."""
+    scopes = [scope.value for scope in Scope if principal.may(scope)]
+    return {"id": principal.owner, "name": principal.name, "scopes": scopes}
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return asdict(failure) | {"at": timestamp(failure.at)}
+
+
+def _limits(settings: ServiceSettings) -> dict[str, float]:
+    """What a client should know before it sends."""
+    return {
+        "max_upload_bytes": settings.max_upload_bytes,
+        "max_pixels": settings.max_pixels,
+        "max_volume_bytes": settings.max_volume_bytes,
+        "max_volume_files": MAX_FILES,
+        "max_dataset_bytes": settings.datasets.max_dataset_bytes,
+        "max_model_bytes": settings.max_model_bytes,
+        "max_queued": settings.max_queued,
+        "max_queued_volumes": settings.max_queued_volumes,
+        "max_queued_runs": settings.max_queued_runs,
+        "retention_hours": settings.store.retention_hours,
+    }

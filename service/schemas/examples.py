@@ -134,6 +134,7 @@ SEGMENTATION: dict[str, Any] = {
         "image": f"{_AT}/image.png",
         "mask": f"{_AT}/mask.png",
         "overlay": f"{_AT}/overlay.png",
+        "thumbnail": f"{_AT}/thumbnail.webp",
         "probability": f"{_AT}/probability.png",
         "contours": f"{_AT}/contours.geojson",
     },

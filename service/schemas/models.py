@@ -1,4 +1,4 @@
-"""Models, their aliases, and the state of the service."""
+"""Models, their aliases, and whether the service is ready."""
 
 from typing import Any
 
@@ -77,7 +77,17 @@ class Alias(ma.Schema):
     serving = ma.fields.String(
         required=True, metadata={"description": "What answers: the model before until `model` is warm."}
     )
-    ready = ma.fields.Boolean(required=True, metadata={"description": "Whether the two are the same."})
+    previous = ma.fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Where it pointed before the last change: what to roll back to. Null where there was none, "
+            "or it was deleted since."
+        },
+    )
+    ready = ma.fields.Boolean(
+        required=True, metadata={"description": "Whether `model` and `serving` are the same."}
+    )
 
 
 class AliasPage(ma.Schema):
@@ -105,16 +115,3 @@ class Live(ma.Schema):
     """The process answers."""
 
     status = ma.fields.String(required=True, metadata={"example": "live"})
-
-
-class System(ma.Schema):
-    """Queues, workers, devices, version."""
-
-    version = ma.fields.String(required=True)
-    queues = ma.fields.Dict(required=True)
-    workers = ma.fields.List(ma.fields.Dict(), required=True)
-    jobs = ma.fields.Dict(required=True, metadata={"description": "Segmentations kept, by status."})
-    training_runs = ma.fields.Dict(required=True, metadata={"description": "By status."})
-    datasets = ma.fields.Dict(required=True, metadata={"description": "By status."})
-    evaluations = ma.fields.Dict(required=True, metadata={"description": "By status."})
-    limits = ma.fields.Dict(required=True)

@@ -3,7 +3,7 @@
 import marshmallow as ma
 from marshmallow.validate import Length, OneOf, Range
 
-from service.schemas.common import Strict
+from service.schemas.common import ListQuery, Strict
 from service.schemas.fields import (
     MAX_SPACING_MM,
     MIN_SPACING_MM,
@@ -15,6 +15,7 @@ from service.schemas.fields import (
     Whole,
 )
 from shared.contract.names import DEFAULT_ALIAS, SegmentationStatus
+from shared.imaging.thumbnail import LARGEST, SMALLEST, USUAL
 
 MASK_FORMATS = ("rle", "png", "none")
 MAX_WAIT_S = 20.0
@@ -70,6 +71,16 @@ class ReadQuery(Strict):
     mask_format = ma.fields.String(load_default="rle", validate=OneOf(MASK_FORMATS))
 
 
+class SegmentationListQuery(ListQuery):
+    """`?limit=&cursor=&mask_format=`."""
+
+    mask_format = ma.fields.String(
+        load_default="rle",
+        validate=OneOf(MASK_FORMATS),
+        metadata={"description": "How masks of pictures are held; of volumes a list has none."},
+    )
+
+
 class NoQuery(Strict):
     """A route that takes no parameter."""
 
@@ -112,6 +123,17 @@ class OverlayQuery(ImageQuery):
         },
     )
     outline = Flag(load_default=False, metadata={"description": "Only the edge of the mask."})
+
+
+class ThumbnailQuery(Strict):
+    """How large the small picture is."""
+
+    size = Whole(
+        least=SMALLEST,
+        most=LARGEST,
+        load_default=USUAL,
+        metadata={"description": "Pixels of the longer side, at most; the upload is never enlarged."},
+    )
 
 
 class ContoursQuery(Strict):

@@ -5,8 +5,19 @@ from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from service.schemas.run_words import WORDS
 from shared import catalog
-from shared.recipe import FLIPS, LIMITS, Recipe
+from shared.recipe import (
+    ABOVE,
+    ENCODER_WEIGHTS,
+    FLIPS,
+    LIMITS,
+    MAX_NAME,
+    MAX_TEXT,
+    MULTIPLES,
+    TEXTS,
+    Recipe,
+)
 
 Schema = dict[str, Any]
 _KINDS = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -14,6 +25,7 @@ _NAMES: dict[str, Iterable[str]] = {
     "dataset_format": catalog.DATASETS,
     "architecture": catalog.MODELS,
     "encoder": catalog.ENCODERS,
+    "encoder_weights": ENCODER_WEIGHTS,
     "loss": catalog.LOSSES,
     "optimizer": catalog.OPTIMIZERS,
     "schedule": catalog.SCHEDULES,
@@ -21,34 +33,8 @@ _NAMES: dict[str, Iterable[str]] = {
     "split": catalog.SPLITS,
     "test_time_augmentation": FLIPS,
 }
-_WORDS = {
-    "name": "Of the run and its model. Needed without `recipe`.",
-    "description": "Stands in the model's card.",
-    "dataset_format": "The dataset's own, or left out.",
-    "encoder_weights": "What the encoder begins with: `imagenet`, or null for random weights.",
-    "architecture_options": "Numbers that the architecture takes: see `/v1/catalog`.",
-    "encoder": "One that the architecture can be built over; null where it has its own.",
-    "in_channels": "As the dataset's, or as many as `modalities`; may be left out.",
-    "modalities": "Of the dataset's named ones, in this order; empty for all.",
-    "classes": "1: tumour or not. Else the number of classes of the dataset, without background.",
-    "gradient_accumulation": "Batches whose gradients make one step.",
-    "autocast": "Whether networks compute in bfloat16.",
-    "image_size": "Side in pixels of what the network sees, a multiple of 32.",
-    "augmentations": "Random changes to image and mask: see `/v1/catalog`. Members left out keep the preset's.",
-    "loss_options": "Numbers that the loss takes: see `/v1/catalog`.",
-    "learning_rate": "The highest of the schedule; above 0.",
-    "gradient_clip": "Largest norm of the gradient; 0 for no limit.",
-    "empty_per_tumour": "Tumour-free slices drawn each epoch, per slice with tumour.",
-    "ema_decay": "Of the averaged weights, which become the model.",
-    "split": "`patient`: no patient in two parts. `slice` can make the numbers too good.",
-    "split_fractions": "Train, validation, test; they add up to 1.",
-    "test_time_augmentation": "Flips over which predictions are averaged.",
-    "validate_every": "Epochs between validations.",
-    "early_stopping_patience": "Epochs without a better validation Dice after which it stops; 0 for never.",
-    "limit": "Less than all, to try things out.",
-    "card": "What the model's card says in words.",
-}
 _LIMITS = {place: (low, high) for place, low, high in LIMITS}
+_LENGTHS = {"name": MAX_NAME} | dict.fromkeys(TEXTS, MAX_TEXT)
 
 
 def properties_of(cls: type[Any], place: str = "") -> Schema:
@@ -61,8 +47,13 @@ def _property(field: Field[Any], hint: Any, place: str) -> Schema:
     schema = _schema(hint, place)
     if place in _LIMITS:
         schema["minimum"], schema["maximum"] = _LIMITS[place]
-    if place in _WORDS:
-        schema["description"] = _WORDS[place]
+    if place in ABOVE:
+        schema["exclusiveMinimum"] = True
+    if place in MULTIPLES:
+        schema["multipleOf"] = MULTIPLES[place]
+    if place in _LENGTHS:
+        schema["maxLength"] = _LENGTHS[place]
+    schema["description"] = WORDS[place]
     default = field.default if field.default_factory is MISSING else field.default_factory()
     if default is not MISSING and not is_dataclass(default):
         schema["default"] = list(default) if isinstance(default, tuple) else default
@@ -90,25 +81,21 @@ def _schema(hint: Any, place: str) -> Schema:
     return schema | ({"enum": list(_NAMES[place])} if place in _NAMES else {})
 
 
+REQUIRED = ("dataset",)
+PROPERTIES: Schema = {
+    "recipe": {"type": "string", "description": WORDS["recipe"]},
+    "dataset": {"type": "string", "description": WORDS["dataset"]},
+    **properties_of(Recipe),
+}
 RUN_BODY: Schema = {
     "required": True,
     "content": {
         "application/json": {
             "schema": {
                 "type": "object",
-                "required": ["dataset"],
+                "required": [*REQUIRED],
                 "additionalProperties": False,
-                "properties": {
-                    "recipe": {
-                        "type": "string",
-                        "description": "A preset of `/v1/catalog` to begin with; the other fields replace its own.",
-                    },
-                    "dataset": {
-                        "type": "string",
-                        "description": "Id of a dataset that is ready, or the name of one of your own.",
-                    },
-                    **properties_of(Recipe),
-                },
+                "properties": PROPERTIES,
             },
             "example": {"recipe": "lgg-unet", "dataset": "my-study", "name": "first try", "epochs": 2},
         }

@@ -3,7 +3,9 @@
 import marshmallow as ma
 from marshmallow.validate import OneOf, Range
 
+from service.run_fields import TYPES
 from service.schemas.common import Strict
+from service.schemas.run_words import GROUPS
 from service.schemas.segmentations import JobError
 from shared.contract.names import RunStatus
 
@@ -164,6 +166,53 @@ class Preset(ma.Schema):
     )
 
 
+class RunField(ma.Schema):
+    """A field of `POST /v1/training-runs`, as a form asks for it; null where something does not apply."""
+
+    name = ma.fields.String(
+        required=True,
+        metadata={
+            "description": "As `errors` names it. A member of an object is `limit.patients`, sent as "
+            '`{"limit": {"patients": …}}`.'
+        },
+    )
+    group = ma.fields.String(required=True, validate=OneOf([*GROUPS]))
+    description = ma.fields.String(required=True, metadata={"description": "One sentence or two."})
+    type = ma.fields.String(
+        required=True,
+        validate=OneOf(TYPES),
+        metadata={
+            "description": "`choice`: one of `choices`; `choices`: several of them; `names`: several words that the "
+            "dataset knows; `numbers`: a list of as many as `default` has; `options`: an object of numbers by name."
+        },
+    )
+    required = ma.fields.Boolean(required=True)
+    nullable = ma.fields.Boolean(required=True)
+    default = ma.fields.Raw(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Without a preset. Null also where there is none."},
+    )
+    minimum = ma.fields.Float(required=True, allow_none=True)
+    exclusive_minimum = ma.fields.Boolean(
+        required=True, metadata={"description": "It must be above `minimum`."}
+    )
+    maximum = ma.fields.Float(required=True, allow_none=True)
+    multiple_of = ma.fields.Float(required=True, allow_none=True)
+    max_length = ma.fields.Integer(required=True, allow_none=True, metadata={"description": "Characters."})
+    choices = ma.fields.List(ma.fields.String(), required=True, allow_none=True)
+    table = ma.fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The member of this answer that explains the choices.", "example": "losses"},
+    )
+    options_of = ma.fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The field whose choice has these `options`.", "example": "loss"},
+    )
+
+
 class Catalog(ma.Schema):
     """All that can be chosen by name."""
 
@@ -177,3 +226,9 @@ class Catalog(ma.Schema):
     dataset_formats = ma.fields.List(ma.fields.Nested(Choice), required=True)
     augmentations = ma.fields.List(ma.fields.Nested(AugmentationChoice), required=True)
     recipes = ma.fields.List(ma.fields.Nested(Preset), required=True)
+    fields_ = ma.fields.List(
+        ma.fields.Nested(RunField),
+        required=True,
+        data_key="fields",
+        metadata={"description": "All that a run takes, by group, in the order in which a form asks."},
+    )

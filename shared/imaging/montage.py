@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from shared.imaging.render import to_display
+from shared.imaging.thumbnail import small
 
 TILE = 256  # pixels of a tile's longer side, at most
 _GAP = 2
@@ -23,7 +23,7 @@ def montage(
     if not tiles or columns < 1:
         raise ValueError("a montage needs a slice and a column at least")
     named = zip(numbers if numbers is not None else range(len(tiles)), tiles, strict=True)
-    shown = [_numbered(_small(picture, tile), number) for number, picture in named]
+    shown = [_numbered(small(picture, tile), number) for number, picture in named]
     height, width, _ = shown[0].shape
     rows = -(-len(shown) // columns)
     whole = np.zeros(
@@ -34,16 +34,6 @@ def montage(
         y, x = row * (height + _GAP), column * (width + _GAP)
         whole[y : y + height, x : x + width] = picture
     return whole
-
-
-def _small(picture: np.ndarray, tile: int) -> np.ndarray:
-    """uint8 RGB, at most `tile` on a side; a copy."""
-    shown = to_display(picture if picture.ndim == 3 else picture[..., None])
-    height, width = shown.shape[:2]
-    scale = min(1.0, tile / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    scaled = cv2.resize(shown, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
-    return np.ascontiguousarray(np.broadcast_to(scaled, (*scaled.shape[:2], 3))).copy()
 
 
 def _numbered(picture: np.ndarray, number: int) -> np.ndarray:

@@ -7,7 +7,20 @@ from pathlib import Path
 from re import compile as pattern
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, String, Table, bindparam, delete, exists, literal, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    String,
+    Table,
+    bindparam,
+    case,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownModel
 from shared.contract.names import DEFAULT_ALIAS, DEFAULT_MODEL
@@ -34,6 +47,11 @@ _RESOLVE = (
     .limit(1)
 )
 _GET = select(MODELS).where(M.id == _ref)
+_ALIASES = (
+    select(A.name, A.model_id, A.serving_id, M.id.label("previous_id"))
+    .select_from(ALIASES.outerjoin(MODELS, A.previous_id == M.id))
+    .order_by(A.name)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +66,14 @@ class StoredModel:
 
 @dataclass(frozen=True, slots=True)
 class AliasView:
-    """Where an alias points; `serving_id` answers until the workers have `model_id` warm."""
+    """Where an alias points; `serving_id` answers until the workers have `model_id` warm.
+
+    `previous_id`: where it pointed before the last change; None where there was none, or it was deleted since.
+    """
 
     model_id: str
     serving_id: str
+    previous_id: str | None = None
 
 
 def _deleted(id: str, digest: str) -> str:
@@ -156,6 +178,7 @@ class Models:
                 )
             new = _new_alias(alias, model_id, self._clock())
             changed = {name: new[name] for name in ("model_id", "updated_at")}
+            changed["previous_id"] = case((A.model_id != model_id, A.model_id), else_=A.previous_id)
             insert = self._db.insert(ALIASES).values(new)
             connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=changed))
             audit.record(connection, actor, "alias.set", f"{alias}={model_id}", clock=self._clock)
@@ -163,8 +186,8 @@ class Models:
     def aliases(self) -> dict[str, AliasView]:
         """All aliases, by name."""
         with self._db.read() as connection:
-            rows = connection.execute(select(A.name, A.model_id, A.serving_id).order_by(A.name))
-            return {row.name: AliasView(row.model_id, row.serving_id) for row in rows}
+            rows = connection.execute(_ALIASES)
+            return {row.name: AliasView(row.model_id, row.serving_id, row.previous_id) for row in rows}
 
     def pending(self) -> dict[str, str]:
         """Alias -> the model that it points to and does not serve yet."""

@@ -71,9 +71,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _partial(name: str, column: str, condition: str) -> Index:
+def _partial(name: str, condition: str, *columns: str) -> Index:
     return Index(
-        f"ix_segmentations_{name}", column, sqlite_where=text(condition), postgresql_where=text(condition)
+        f"ix_segmentations_{name}", *columns, sqlite_where=text(condition), postgresql_where=text(condition)
     )
 
 
@@ -117,10 +117,11 @@ class Segmentation(Base):
         Index(None, "owner", "created_at", "id"),
         Index(None, "created_at", "id"),
         # Partial: old tombstones are many, and what is left to do is little.
-        _partial("to_expire", "expires_at", "gone_at IS NULL"),
-        _partial("to_clean", "gone_at", "gone_at IS NOT NULL AND files_removed_at IS NULL"),
-        _partial("to_purge", "gone_at", "files_removed_at IS NOT NULL"),
-        _partial("volumes", "finished_at", "kind <> 'picture'"),
+        _partial("to_expire", "gone_at IS NULL", "expires_at"),
+        _partial("to_clean", "gone_at IS NOT NULL AND files_removed_at IS NULL", "gone_at"),
+        _partial("to_purge", "files_removed_at IS NOT NULL", "gone_at"),
+        _partial("volumes", "kind <> 'picture'", "finished_at"),
+        _partial("ended", "finished_at IS NOT NULL", "status", "finished_at"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -293,7 +294,8 @@ class Model(Base):
 class Alias(Base):
     """A name that points to a model; the database refuses to delete a model that is pointed to.
 
-    `serving_id` answers until the workers have `model_id` warm; then the two are equal.
+    `serving_id` answers until the workers have `model_id` warm; then the two are equal. `previous_id`, which it pointed
+    to before, may be deleted.
     """
 
     __tablename__ = "aliases"
@@ -302,6 +304,7 @@ class Alias(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     model_id: Mapped[str] = mapped_column(ForeignKey("models.id"))
     serving_id: Mapped[str] = mapped_column(ForeignKey("models.id"))
+    previous_id: Mapped[str | None] = mapped_column(String(64))
     updated_at: Mapped[datetime]
 
 

@@ -78,7 +78,10 @@ def test_the_body_of_a_run_is_described_field_by_field(api: Api) -> None:
     body = document["paths"]["/v1/training-runs"]["post"]["requestBody"]["content"]["application/json"]
     fields = body["schema"]["properties"]
     assert [*fields] == ["recipe", "dataset", *Recipe.__dataclass_fields__]
-    assert fields["batch_size"] == {"type": "integer", "minimum": 2, "maximum": 1024, "default": 16}
+    batch_size = {"type": "integer", "minimum": 2, "maximum": 1024, "default": 16}
+    assert fields["batch_size"].items() >= batch_size.items()
+    assert all(field["description"].endswith(".") for field in fields.values())
+    assert fields["learning_rate"]["exclusiveMinimum"] and fields["image_size"]["multipleOf"] == 32
     assert (
         fields["loss"]["enum"] == [*catalog.LOSSES] and fields["limit"]["properties"]["patients"]["nullable"]
     )

@@ -18,7 +18,8 @@ def test_the_old_model_answers_until_the_new_one_is_warm(api: Api) -> None:
     for old, new in (("lgg-unet", "new-unet"), ("new-unet", "lgg-unet")):
         answer = api.client.put(f"{ALIASES}/default", json={"model": new})
         assert answer.status_code == 200
-        assert answer.json == {"alias": "default", "model": new, "serving": old, "ready": False}
+        expected = {"alias": "default", "model": new, "serving": old, "previous": old, "ready": False}
+        assert answer.json == expected
         assert api.post().json["model"]["id"] == old
         assert api.client.get(ALIASES).json["items"] == [answer.json]
         change_over(api, "default", new)
@@ -28,8 +29,7 @@ def test_the_old_model_answers_until_the_new_one_is_warm(api: Api) -> None:
             "architecture": "unet",
             "encoder": "mobilenet_v2",
         }
-        expected = {"alias": "default", "model": new, "serving": new, "ready": True}
-        assert api.client.get(ALIASES).json["items"] == [expected]
+        assert api.client.get(ALIASES).json["items"] == [expected | {"serving": new, "ready": True}]
 
 
 def test_a_new_alias_and_one_set_to_what_it_serves_are_ready_at_once(api: Api) -> None:
@@ -38,6 +38,17 @@ def test_a_new_alias_and_one_set_to_what_it_serves_are_ready_at_once(api: Api) -
     assert api.post(model="candidate").json["model"]["id"] == "new-unet"
     assert not api.client.put(f"{ALIASES}/default", json={"model": "new-unet"}).json["ready"]
     assert api.client.put(f"{ALIASES}/default", json={"model": "lgg-unet"}).json["ready"]
+
+
+def test_an_alias_tells_what_to_roll_back_to_while_it_is_there(api: Api) -> None:
+    assert api.client.get(ALIASES).json["items"][0]["previous"] is None
+    for model in ("lgg-unet", "new-unet", "new-unet"):
+        api.parts.models.register(card(model), f"shipped:{model}")
+        told = api.client.put(f"{ALIASES}/default", json={"model": model}).json
+    assert told["previous"] == "lgg-unet"
+    change_over(api, "default", "new-unet")
+    api.parts.models.delete("lgg-unet")
+    assert api.client.get(ALIASES).json["items"][0]["previous"] is None
 
 
 def test_wrong_alias_changes_are_named(api: Api) -> None:

@@ -1,5 +1,7 @@
 """image, mask, probability, overlay and contours of a segmentation."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -69,6 +71,58 @@ def test_a_wrong_option_of_the_overlay_is_named(api: Api, asked: str) -> None:
     assert answer.status_code == 422 and list(answer.json["errors"]) == [asked.partition("=")[0]]
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "asked", "expected"),
+    [(300, 200, "", (96, 64)), (200, 300, "?size=256", (171, 256)), (40, 56, "?size=96", (40, 56))],
+)
+def test_a_thumbnail_is_small_and_never_enlarged(
+    api: Api, height: int, width: int, asked: str, expected: tuple[int, int]
+) -> None:
+    made = api.post(images.png(images.picture(height, width, 1, np.uint16))).json
+    answer = api.client.get(made["links"]["thumbnail"] + asked)
+    assert (answer.status_code, answer.content_type) == (200, "image/webp")
+    assert answer.headers["Content-Disposition"] == 'inline; filename="thumbnail.webp"'
+    assert picture_of(answer.data).shape == (*expected, 3)
+
+
+def test_a_thumbnail_of_a_real_slice_is_a_few_kilobytes(api: Api) -> None:
+    made = api.post(Path("samples/tumour.tif").read_bytes()).json
+    assert len(api.client.get(made["links"]["thumbnail"]).data) < 4000
+
+
+def test_a_thumbnail_shows_the_mask_once_there_is_one(api: Api) -> None:
+    api.jobs.paused = True
+    grey = np.full((80, 80, 1), 100, np.uint8)
+    links = api.post(images.png(grey), wait="0").json["links"]
+    before = api.client.get(links["thumbnail"])
+    assert np.ptp(picture_of(before.data)) < 8
+    api.jobs.paused = False
+    api.jobs.work()
+    after = api.client.get(links["thumbnail"], headers={"If-None-Match": before.headers["ETag"]})
+    red, green, _ = picture_of(after.data)[30, 30].astype(int)
+    assert red > green + 80
+
+
+def test_a_thumbnail_of_a_picture_that_failed_is_the_picture_alone(api: Api) -> None:
+    api.jobs.paused = True
+    made = api.post(wait="0").json
+    assert api.parts.segmentations.fail(*api.parts.segmentations.claim([made["id"]], "w", 10), "bad", "Bad.")
+    assert api.client.get(made["links"]["thumbnail"]).status_code == 200
+
+
+@pytest.mark.parametrize("size", ["31", "257", "x", ""])
+def test_a_wrong_size_of_a_thumbnail_is_named(api: Api, size: str) -> None:
+    answer = api.client.get(f"{api.post().json['links']['thumbnail']}?size={size}")
+    assert answer.status_code == 422 and [*answer.json["errors"]] == ["size"]
+
+
+def test_a_client_that_kept_the_thumbnail_gets_304(api: Api) -> None:
+    link = api.post().json["links"]["thumbnail"]
+    kept = {"If-None-Match": api.client.get(link).headers["ETag"]}
+    assert api.client.get(link, headers=kept).status_code == 304
+    assert api.client.get(link + "?size=64", headers=kept).status_code == 200
+
+
 def test_contours_are_geojson(api: Api) -> None:
     answer = api.client.get(api.post().json["links"]["contours"])
     assert answer.content_type == "application/geo+json"
@@ -99,5 +153,5 @@ def test_a_client_that_kept_the_picture_gets_304_until_it_is_deleted(api: Api) -
 def test_files_that_vanished_are_410_and_not_500(api: Api) -> None:
     made = api.post().json
     api.parts.files.delete_tree(f"segmentations/{made['id']}")
-    for name in ("image", "probability", "overlay"):
+    for name in ("image", "probability", "overlay", "thumbnail"):
         assert api.client.get(made["links"][name]).status_code == 410

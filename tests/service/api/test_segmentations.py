@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -286,3 +287,15 @@ def test_an_unknown_id_is_404(api: Api, path: str) -> None:
     for method in (api.client.get, api.client.delete):
         answer = method(f"/v1/segmentations/{path}")
         assert answer.status_code == 404 and answer.content_type == "application/problem+json"
+
+
+def test_a_list_has_the_masks_of_pictures_as_asked(api: Api) -> None:
+    mask = api.post().json["result"]["mask"]
+
+    def listed(asked: str) -> Any:
+        return api.client.get(f"/v1/segmentations{asked}").json["items"][0]["result"]["mask"]
+
+    assert listed("") == listed("?mask_format=rle") == mask
+    assert listed("?mask_format=png")["encoding"] == "png" and listed("?mask_format=none") is None
+    answer = api.client.get("/v1/segmentations?mask_format=jpeg")
+    assert answer.status_code == 422 and [*answer.json["errors"]] == ["mask_format"]

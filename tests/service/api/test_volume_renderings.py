@@ -120,6 +120,29 @@ def test_several_classes_have_labels_and_colours_of_their_own(api: Api, made: Ma
     assert [each["name"] for each in job["result"]["classes"]] == ["core", "oedema"]
 
 
+def test_a_thumbnail_is_the_slice_with_most_tumour_in_the_colours_of_its_classes(
+    api: Api, made: Made
+) -> None:
+    job = made(classes=("core", "oedema"))
+    thumbnail = api.client.get(job["links"]["thumbnail"])
+    assert (thumbnail.status_code, thumbnail.content_type) == (200, "image/webp")
+    shown = picture_of(thumbnail.data).astype(int)
+    assert np.abs(shown - png(api, job["links"]["overlay"])).mean() < 12
+    assert api.client.get(made()["links"]["thumbnail"] + "?size=32").status_code == 200
+
+
+def test_a_list_has_no_masks_of_volumes(api: Api, made: Made) -> None:
+    made()
+    for asked in ("", "?mask_format=rle", "?mask_format=png"):
+        (job,) = api.client.get(f"/v1/segmentations{asked}").json["items"]
+        assert job["result"]["mask"] is None and job["result"]["largest_slice"] == 3
+
+
+def test_a_volume_without_a_result_has_no_thumbnail(api: Api) -> None:
+    answer = api.client.get(api.post(NIFTI, wait="0").json["links"]["thumbnail"])
+    assert (answer.status_code, answer.json["code"]) == (409, "conflict")
+
+
 def test_one_class_has_no_labels_and_says_so(api: Api, made: Made) -> None:
     for job in (made(), api.post().json):
         assert "labels" not in job["links"]

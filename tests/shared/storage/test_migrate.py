@@ -28,7 +28,7 @@ def test_partial_indexes_are_partial(database):
         indexes = {i["name"]: i for i in inspect(connection).get_indexes("segmentations")}
     partial = {name for name, index in indexes.items() if any("where" in o for o in index["dialect_options"])}
     assert partial == {
-        f"ix_segmentations_{name}" for name in ("to_expire", "to_clean", "to_purge", "volumes")
+        f"ix_segmentations_{name}" for name in ("to_expire", "to_clean", "to_purge", "volumes", "ended")
     }
 
 

@@ -76,11 +76,11 @@ def test_an_alias_that_is_moved_serves_the_old_model_until_the_new_one_is_warm(m
     models.set_alias("default", "one")
     models.set_alias("default", "two")
     assert models.resolve("default")[0].id == "one"
-    assert models.aliases() == {"default": AliasView("two", "one")}
+    assert models.aliases() == {"default": AliasView("two", "one", "one")}
     assert models.pending() == {"default": "two"}
     assert models.serve("default", "two")
     assert models.resolve("default")[0].id == "two"
-    assert models.aliases() == {"default": AliasView("two", "two")}
+    assert models.aliases() == {"default": AliasView("two", "two", "one")}
     assert models.pending() == {}
     assert models.serve("default", "two")
 
@@ -90,6 +90,30 @@ def test_an_alias_that_is_moved_back_before_the_change_is_done_at_once(models):
     models.set_alias("default", "one"), models.set_alias("default", "two"), models.set_alias("default", "one")
     assert models.pending() == {}
     assert models.resolve("default")[0].id == "one"
+
+
+def test_an_alias_knows_what_it_pointed_to_before(models):
+    models.register(card("one"), "1"), models.register(card("two"), "2")
+
+    def previous(model):
+        models.set_alias("default", model)
+        return models.aliases()["default"].previous_id
+
+    assert [previous(m) for m in ("one", "one", "two", "two", "one")] == [None, None, "one", "one", "two"]
+
+
+def test_an_alias_forgets_a_model_that_was_deleted(models):
+    models.register(card("one"), "1"), models.register(card("two"), "2")
+    models.set_alias("default", "one"), models.set_alias("default", "two"), models.serve("default", "two")
+    models.delete("one")
+    assert models.aliases() == {"default": AliasView("two", "two")}
+
+
+def test_an_alias_that_is_made_anew_begins_without_a_past(models):
+    models.register(card("one"), "1"), models.register(card("two"), "2")
+    models.set_alias("stable", "one"), models.set_alias("stable", "two"), models.delete_alias("stable")
+    models.set_alias("stable", "two")
+    assert models.aliases()["stable"].previous_id is None
 
 
 def test_a_model_that_the_alias_points_to_no_more_is_not_served(models):
@@ -215,7 +239,7 @@ def test_a_new_release_renews_the_card_and_leaves_the_default(models, models_dir
     card("a-net", version="2.0.0").dump(models_dir / "a-net" / "card.json")
     models.register_shipped(models_dir)
     assert models.get("a-net").card.version == "2.0.0"
-    assert models.aliases() == {"default": AliasView("b-net", "a-net")}
+    assert models.aliases() == {"default": AliasView("b-net", "a-net", "a-net")}
 
 
 def test_processes_that_start_together_register_once(models, models_dir):
