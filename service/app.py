@@ -8,7 +8,7 @@ from flask import Flask
 from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service import auth, docs, errors, headers, hosts, login, logs, pages
+from service import auth, docs, errors, headers, hosts, login, logs, pages, shells, static_files
 from service.accepting import Acceptance
 from service.api import (
     aliases,
@@ -51,11 +51,13 @@ from shared.reported import read_reported
 from shared.storage.database import Database
 from shared.storage.datasets import Datasets
 from shared.storage.evaluations import Evaluations
+from shared.storage.failures import Failures
 from shared.storage.files import FileStore
 from shared.storage.idempotency import Idempotency
 from shared.storage.keys import Keys
 from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs
+from shared.storage.throughput import Throughput
 from shared.storage.training_runs import TrainingRuns
 from shared.storage.workers import Workers
 
@@ -76,6 +78,16 @@ BLUEPRINTS = (
 )
 
 
+# name and endpoint of what stands in the head of each page
+NAVIGATION = (
+    ("Segment", "pages.home"),
+    ("Results", "pages.results"),
+    ("Training", "shells.training"),
+    ("Models", "shells.models"),
+    ("System", "shells.system"),
+)
+
+
 class Application(Flask):
     """Flask with requests whose forms say what is wrong with them."""
 
@@ -89,13 +101,18 @@ def create_app(
     database: Database | None = None,
 ) -> Flask:
     """The WSGI application. The parts that reach out of the process are arguments, so that tests bring their own."""
-    app = Application("service", template_folder=str(TEMPLATES))
+    app = Application(
+        "service",
+        template_folder=str(TEMPLATES),
+        static_folder=str(static_files.FOLDER),
+        static_url_path=f"/static/{static_files.fingerprint()}",
+    )
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_upload_bytes,
         MAX_FORM_MEMORY_SIZE=MAX_FIELD_BYTES,
         MAX_FORM_PARTS=MAX_PARTS,
         PROPAGATE_EXCEPTIONS=False,
-        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        SEND_FILE_MAX_AGE_DEFAULT=static_files.KEEP_S,
         **docs.API_CONFIG,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -113,6 +130,8 @@ def create_app(
         api.register_blueprint(module.blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(shells.blueprint)
+    app.jinja_env.globals["navigation"] = NAVIGATION
     login.register(app, settings.secret_key or login.secret_of(settings.store.data_dir))
     errors.register(app)  # after Api, whose own handler it replaces
     app.wsgi_app = BodyGuard(app.wsgi_app)  # type: ignore[method-assign]
@@ -194,6 +213,8 @@ def _build(
             files, models, stored.models_dir, stored.data_dir / "uploads", settings.max_model_bytes
         ),
         workers=workers,
+        throughput=Throughput(database),
+        failures=Failures(database),
         segmentations=rows,
         datasets=dataset_rows,
         dataset_intake=DatasetIntake(

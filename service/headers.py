@@ -26,8 +26,9 @@ ALWAYS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+NO_DEVICES = "camera=(), microphone=(), geolocation=()"
+CAMERA_HERE = "camera=(self), microphone=(), geolocation=()"
 
 
 def register(app: Flask) -> None:
@@ -48,6 +49,7 @@ def _finish(answer: Response) -> Response:
     headers = answer.headers
     for name, value in ALWAYS.items():
         headers[name] = value
+    headers.setdefault("Permissions-Policy", NO_DEVICES)
     headers["X-Request-ID"] = g.get("request_id") or secrets.token_hex(16)
     page = answer.mimetype == "text/html"
     headers.setdefault("Content-Security-Policy", CSP_PAGE if page else CSP_API)  # a report brings its own

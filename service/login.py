@@ -6,7 +6,7 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 
-from flask import Blueprint, Flask, Request, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Request, g, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -48,7 +48,9 @@ def register(app: Flask, secret: str) -> None:
         PERMANENT_SESSION_LIFETIME=SIGNED_IN_FOR,
     )
     app.register_blueprint(blueprint)
-    app.jinja_env.globals.update(csrf_token=csrf_token, signed_in=lambda: SESSION_KEY in session)
+    app.jinja_env.globals.update(
+        csrf_token=csrf_token, scopes=scopes, signed_in=lambda: SESSION_KEY in session
+    )
 
 
 def secret_of(folder: Path) -> str:
@@ -72,6 +74,12 @@ def csrf_token() -> str:
     if CSRF not in session:
         session[CSRF] = secrets.token_urlsafe(24)
     return str(session[CSRF])
+
+
+def scopes() -> str:
+    """What the key of this request may do, for the pages' scripts; "" where nobody is signed in."""
+    principal = g.get("principal")
+    return "" if principal is None else " ".join(sorted(principal.scopes))
 
 
 def check_form() -> None:

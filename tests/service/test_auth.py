@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.static_files import fingerprint
 from tests.service.conftest import SLICE, Api
 
 ROUTES = [
@@ -26,7 +27,8 @@ def test_without_a_valid_key_it_is_401(guarded: Api, path: str, header: str | No
 
 
 @pytest.mark.parametrize(
-    "path", ["/health/live", "/health/ready", "/openapi.json", "/docs", "/login", "/static/style.css"]
+    "path",
+    ["/health/live", "/health/ready", "/openapi.json", "/docs", "/login", f"/static/{fingerprint()}/style.css"],
 )
 def test_what_tells_nothing_is_open(guarded: Api, path: str) -> None:
     assert guarded.client.get(path).status_code == 200

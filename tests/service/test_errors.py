@@ -7,6 +7,7 @@ from flask import abort
 from sqlalchemy.exc import OperationalError
 
 from service.errors import STATUS, status_of
+from service.static_files import fingerprint
 from shared.contract.errors import JobFailed, ServiceError
 from tests.service.conftest import Api
 
@@ -70,7 +71,7 @@ def test_a_request_id_that_is_not_valid_is_replaced(api: Api, given: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1/segmentations", "/nothing", "/openapi.json", "/static/style.css", "/metrics"]
+    "path", ["/", "/v1/segmentations", "/nothing", "/openapi.json", f"/static/{fingerprint()}/style.css", "/metrics"]
 )
 def test_every_answer_carries_the_security_headers(api: Api, path: str) -> None:
     headers = api.client.get(path).headers
