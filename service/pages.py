@@ -1,15 +1,18 @@
 """Pages for people: a form, results, and errors in words; the same functions as the API, and no JavaScript needed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, send_from_directory, url_for
 from werkzeug.wrappers import Response
 
 from service.api.segmentations import find, present, remove, submit
 from service.auth import Principal, require
 from service.container import services
 from service.errors import problem_document, status_of
+from service.headers import CAMERA_HERE
 from service.login import check_form
 from service.queries import query
 from service.schemas.common import ListQuery
@@ -18,7 +21,7 @@ from service.segmentation_form import asked
 from service.settings import MIB
 from service.sorting import OF_MODALITIES
 from service.volume_view import view_of
-from shared.contract.errors import ServiceError, Unauthenticated
+from shared.contract.errors import NotFound, ServiceError, Unauthenticated
 from shared.contract.names import DEFAULT_ALIAS, Scope, SegmentationKind
 
 blueprint = Blueprint("pages", __name__)
@@ -33,6 +36,24 @@ FIELD_NAMES = {
 }
 
 
+@dataclass(frozen=True)
+class Example:
+    """An image to try: a file of samples/, and its picture in static/examples."""
+
+    file: str
+    picture: str
+    title: str
+    detail: str
+
+
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+EXAMPLES = (
+    Example("tumour.tif", "tumour.webp", "Slice with a glioma", "TIFF, three sequences"),
+    Example("no-tumour.tif", "no-tumour.webp", "Slice without tumour", "same patient"),
+    Example("volume.tif", "volume.webp", "Volume of 21 slices", "TIFF stack, FLAIR"),
+)
+
+
 @blueprint.before_request
 def sign_in_first() -> Response | None:
     """A person without a session goes to /login and comes back."""
@@ -44,10 +65,25 @@ def sign_in_first() -> Response | None:
     return None
 
 
+@blueprint.after_request
+def allow_camera(answer: Response) -> Response:
+    """The browser may ask for a camera here, and on no other page."""
+    answer.headers["Permissions-Policy"] = CAMERA_HERE
+    return answer
+
+
 @blueprint.get("/")
 def home() -> str:
-    """The upload form."""
+    """The upload form; with JavaScript it shows results beside it."""
     return _form()
+
+
+@blueprint.get("/examples/<name>")
+def example(name: str) -> Response:
+    """An image of the service's own to try it with."""
+    if name not in {example.file for example in EXAMPLES}:
+        raise NotFound
+    return send_from_directory(SAMPLES, name, max_age=86_400)
 
 
 @blueprint.post("/segment")
@@ -107,6 +143,7 @@ def _form(problem: Mapping[str, Any] | None = None, values: Mapping[str, str] | 
         max_megabytes=parts.settings.max_upload_bytes // MIB,
         max_volume_megabytes=parts.settings.max_volume_bytes // MIB,
         opened=bool(problem and problem.get("errors")),
+        examples=EXAMPLES,
     )
 
 
