@@ -40,7 +40,7 @@ export function panel({ job, state, set, level, volume, highlight }) {
       el("span", { class: "answer" }, measured.whole.area ? "Yes" : "No"),
       el("span", {}, `${measured.whole.area ? "tumour found" : "no tumour found"} · confidence ${percent(measured.whole.confidence)}${measured.stale ? " · counting…" : ""}`));
     verdict.className = `verdict ${measured.whole.area ? "found" : "clear"}`;
-    show(numbers, volume ? ofVolume(measured) : ofPicture(measured.slice));
+    show(numbers, volume ? ofVolume(measured) : ofPicture(measured.whole));
     // made again only for other regions: who stands on one of its buttons would lose the place
     const wanted = volume && own ? job : measured.slice;
     if (listed.of !== wanted || listed.spacing !== state.spacing) {
@@ -50,11 +50,11 @@ export function panel({ job, state, set, level, volume, highlight }) {
     }
   }
 
-  function ofPicture(measured) {
+  function ofPicture(whole) {
     const area = pixelArea(state.spacing);
     return [
-      row("Coverage", `${(measured.coverage * 100).toFixed(2)} % of the image`),
-      row("Area", area ? el("strong", {}, `${number(measured.area * area)} mm²`) : el("span", { class: "hint" }, "not in mm²: the pixel spacing is not known"), el("br"), `${number(measured.area)} pixels`),
+      row("Coverage", `${(whole.coverage * 100).toFixed(2)} % of the image`),
+      row("Area", area ? el("strong", {}, `${number(whole.area * area)} mm²`) : el("span", { class: "hint" }, "not in mm²: the pixel spacing is not known"), el("br"), `${number(whole.area)} pixels`),
       row("Smallest region", `${job.result.min_region_pixels} pixels; what is smaller is left out`),
     ];
   }

@@ -44,6 +44,7 @@ export class Viewer {
     this.stale = false;
     this.channel = null; // of the picture that is shown; null are all
     this.#build();
+    this.#draw(); // what the result says needs no picture
     this.#load();
   }
 
