@@ -95,3 +95,18 @@ def test_a_result_that_was_deleted_elsewhere_is_said_to_be_gone(open_page: Open,
     expect(page.get_by_role("alert")).to_contain_text("deleted")
     page.goto(f"{running.address}/results/unknown")
     expect(page.get_by_role("alert")).to_be_visible()
+
+
+def test_a_browser_that_disturbs_pixels_is_noticed(open_page: Open) -> None:
+    page = open_page()
+    page.add_init_script(
+        """const read = OffscreenCanvasRenderingContext2D.prototype.getImageData;
+        OffscreenCanvasRenderingContext2D.prototype.getImageData = function (...all) {
+          const found = read.apply(this, all);
+          for (let at = 0; at < found.data.length; at += 4) found.data[at] ^= 64;
+          return found;
+        };"""
+    )
+    page.reload()
+    choose(page)
+    expect(page.get_by_role("alert")).to_contain_text("This browser changes the pixels")

@@ -15,6 +15,7 @@ export class Masker {
     this.height = height;
     this.mask = new Uint8Array(width * height); // 1 is tumour; 2 was left out as too small
     this.queue = new Int32Array(width * height);
+    this.boxes = []; // of the regions of the last mask
   }
 
   /**
@@ -49,6 +50,7 @@ export class Masker {
       });
     }
     regions.sort((a, b) => b.area - a.area);
+    this.boxes = regions.map((region) => region.bbox);
     return { area, confidence: area ? sum / area / 255 : 1 - left / 255, coverage: area / (width * this.height), regions };
   }
 
@@ -82,22 +84,25 @@ export class Masker {
 
   /** The mask's border as an SVG path along the pixels' edges, in image coordinates. */
   outline() {
-    const { mask, width, height } = this;
+    const { mask, width, height, boxes } = this;
+    if (!boxes.length) return "";
+    const left = Math.min(...boxes.map(([x]) => x)), right = Math.max(...boxes.map(([x, , w]) => x + w));
+    const top = Math.min(...boxes.map(([, y]) => y)), bottom = Math.max(...boxes.map(([, y, , h]) => y + h));
     const inside = (x, y) => x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x] === IN;
     const parts = [];
-    for (let y = 0; y <= height; y += 1) {
-      for (let x = 0; x < width; x += 1) {
+    for (let y = top; y <= bottom; y += 1) {
+      for (let x = left; x < right; x += 1) {
         if (inside(x, y) === inside(x, y - 1)) continue;
         const from = x;
-        while (x + 1 < width && inside(x + 1, y) !== inside(x + 1, y - 1)) x += 1;
+        while (x + 1 < right && inside(x + 1, y) !== inside(x + 1, y - 1)) x += 1;
         parts.push(`M${from} ${y}H${x + 1}`);
       }
     }
-    for (let x = 0; x <= width; x += 1) {
-      for (let y = 0; y < height; y += 1) {
+    for (let x = left; x <= right; x += 1) {
+      for (let y = top; y < bottom; y += 1) {
         if (inside(x, y) === inside(x - 1, y)) continue;
         const from = y;
-        while (y + 1 < height && inside(x, y + 1) !== inside(x - 1, y + 1)) y += 1;
+        while (y + 1 < bottom && inside(x, y + 1) !== inside(x - 1, y + 1)) y += 1;
         parts.push(`M${x} ${from}V${y + 1}`);
       }
     }

@@ -1,8 +1,7 @@
-// The panel beside the stage: yes or no, the threshold, measurements, warnings, regions, and where it all comes from.
+// The panel beside the stage: yes or no, the threshold, measurements, warnings, regions.
 
-import { page } from "../api.js";
-import { button, chip, el, show, table } from "../dom.js";
-import { number, percent, time } from "../format.js";
+import { button, el, show, table } from "../dom.js";
+import { number, percent } from "../format.js";
 import { parseSpacing, pixelArea, voxelVolume } from "./measure.js";
 import { levelThreshold } from "./mask.js";
 
@@ -43,7 +42,7 @@ export function panel({ job, state, set, level, volume, highlight }) {
     show(numbers, volume ? ofVolume(measured) : ofPicture(measured.whole));
     // made again only for other regions: who stands on one of its buttons would lose the place
     const wanted = volume && own ? job : measured.slice;
-    if (listed.of !== wanted || listed.spacing !== state.spacing) {
+    if ((own || wanted) && (listed.of !== wanted || listed.spacing !== state.spacing)) {
       listed = { of: wanted, spacing: state.spacing };
       const of = own ? job.result.regions : counted(measured.slice);
       show(regions, volume && own ? volumeRegions(of, set) : pictureRegions(of, state, highlight));
@@ -62,8 +61,8 @@ export function panel({ job, state, set, level, volume, highlight }) {
   function ofVolume({ slice, whole }) {
     const area = pixelArea(state.spacing), voxel = voxelVolume(state.spacing);
     return [
-      row("Volume", voxel ? el("strong", {}, `${number(whole.area * voxel)} mm³`) : el("span", { class: "hint" }, "not in mm³: the spacing is not known"),
-        voxel && whole.area * voxel >= 1000 && ` (${number((whole.area * voxel) / 1000)} ml)`, el("br"), `${number(whole.area)} voxels`),
+      row("Volume", voxel ? el("strong", {}, `${number(whole.area * voxel)} mm³`) : el("span", { class: "hint" }, "not in mm³: the spacing is not known"), el("br"),
+        voxel && whole.area * voxel >= 1000 && `${number((whole.area * voxel) / 1000)} ml, `, `${number(whole.area)} voxels`),
       row("Coverage", `${(whole.coverage * 100).toFixed(2)} % of the volume`),
       row("Slices with tumour", `${whole.areas.filter(Boolean).length} of ${whole.areas.length}`),
       row(`Slice ${state.index}`, slice ? `${area ? `${number(slice.area * area)} mm², ` : ""}${number(slice.area)} pixels` : "…"),
@@ -131,15 +130,4 @@ function spacingForm(state, set, volume) {
       details.firstChild.textContent = row ? `Spacing: ${row} × ${column}${between ? ` × ${between}` : ""} mm (${source})` : "Spacing not known: give it";
     },
   };
-}
-
-/** Model, image, timings and lifetime, in one card. */
-export function about(job) {
-  const { image, model, timings_ms: timings } = job;
-  const named = model.alias && model.alias !== model.id ? ` (${model.alias})` : "";
-  return el("dl", {},
-    row("Model", el("a", { href: page(`models/${encodeURIComponent(model.id)}`) }, model.id), `${named}: ${[model.architecture, model.encoder].filter(Boolean).join(", ")}`),
-    row("Image", `${image.format}, ${image.width} × ${image.height}${image.slices ? ` × ${image.slices}` : ""}, ${image.bit_depth} bit`, image.plane && `, ${image.plane}`, image.modalities?.length > 0 && `, ${image.modalities.join(", ")}`, image.channels === 3 && ", RGB"),
-    row("Times", Object.entries(timings).map(([name, ms]) => chip(`${name} ${number(ms, 1)} ms`))),
-    row("Kept until", `${time(job.expires_at)}, then pixels and result are deleted`));
 }

@@ -8,13 +8,16 @@ import { downloads } from "./downloads.js";
 import { Masker, thresholdLevel } from "./mask.js";
 import { pixelArea, spacingOf, total, voxelVolume } from "./measure.js";
 import { paint, parseColor } from "./paint.js";
-import { about, panel } from "./panel.js";
+import { panel } from "./panel.js";
+import { about } from "./provenance.js";
 import { Ruler } from "./ruler.js";
 import { scrubber } from "./scrubber.js";
 import { Slices } from "./slices.js";
 import { Stage } from "./stage.js";
 
 const RED = "#ff3b30";
+// what canvases give back is changed by some privacy settings; then nothing that is counted here is true
+const DISTURBED = "This browser changes the pixels that pages read, so the mask that is drawn here is not the one that was measured. Do not use the threshold slider; the downloads are right.";
 let viewers = 0;
 
 /** A viewer of a job that succeeded. `node` is its element; `close()` ends its loading. */
@@ -121,7 +124,7 @@ export class Viewer {
     try {
       const slice = await this.slices.load(index, modality, this.#ending.signal);
       if (turn.signal.aborted) return;
-      this.#shown = slice;
+      this.#shown = { ...slice, index };
       this.#drawImage();
       this.trouble.replaceChildren();
       this.#redraw();
@@ -162,7 +165,8 @@ export class Viewer {
       this.#blend();
     }
     if (!this.volume && this.#measured) this.whole = { ...this.#measured, areas: [this.#measured.area] };
-    this.panel.sync({ slice: this.#measured, whole: this.whole, stale: this.stale });
+    const current = this.#shown?.index === state.index; // else the slice is still on its way
+    this.panel.sync({ slice: current ? this.#measured : null, whole: this.whole, stale: this.stale });
     const area = pixelArea(state.spacing);
     if (this.scrubber) this.scrubber.sync(state.index, this.#areas(area), area ? "mm²" : "pixels");
     this.files.replaceChildren(downloads(this.job, state));
@@ -174,6 +178,7 @@ export class Viewer {
     const { probability } = this.#shown, { level } = this.state;
     if (this.#measured?.of === probability && this.#measured.level === level) return;
     this.#measured = { ...this.masker.make(probability, level, this.job.result.min_region_pixels), of: probability, level };
+    if (level === this.level && this.#measured.area !== this.#published().areas[this.#shown.index]) this.trouble.replaceChildren(el("div", { class: "notice warn", role: "alert" }, DISTURBED));
   }
 
   /** Areas of the slices in the unit that is known; the same list as long as they are the same. */
