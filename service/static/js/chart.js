@@ -4,7 +4,7 @@ import { el, svg } from "./dom.js";
 import { number } from "./format.js";
 
 const WIDTH = 640;
-const BOX = { left: 62, right: 14, top: 12, bottom: 34 };
+const BOX = { left: 70, right: 14, top: 12, bottom: 34 };
 const LINES = 6; // colours in style.css: .line-1 to .line-6
 
 /** Round steps (1, 2 or 5 times a power of ten) that cover low..high in about `count` parts. */
@@ -15,6 +15,12 @@ export function ticks(low, high, count = 5) {
   const found = [];
   for (let value = Math.ceil(low / step - 1e-9) * step; value <= high + step * 1e-9; value += step) found.push(Number(value.toPrecision(12)));
   return found;
+}
+
+/** The value of a tick: as few digits as tell it from its neighbours, 2e-4 where zeros would take the room. */
+function tickText(value, step) {
+  const digits = Math.max(0, -Math.floor(Math.log10(step)));
+  return value !== 0 && digits > 3 ? value.toExponential() : number(value, Number.isFinite(digits) ? digits : 2);
 }
 
 /** low..high of all y values, from zero where all are positive and `fromZero`; a line that is flat gets some air. */
@@ -61,9 +67,9 @@ export function lineChart({ label, x = "", y = "", series, fromZero = true, digi
     if (value !== null) for (const end of ["x1", "x2"]) marker.setAttribute(end, atX(value));
   };
   const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": label, class: onPick ? "chart picks" : "chart" },
-    ticks(low, high).map((value) => [
+    ticks(low, high).map((value, index, all) => [
       svg("line", { class: "grid", x1: BOX.left, x2: WIDTH - BOX.right, y1: atY(value), y2: atY(value) }),
-      svg("text", { x: BOX.left - 6, y: atY(value) + 4, "text-anchor": "end" }, number(value, Math.abs(high) < 10 ? 2 : 0)),
+      svg("text", { x: BOX.left - 6, y: atY(value) + 4, "text-anchor": "end" }, tickText(value, all[1] - all[0])),
     ]),
     ticks(left, right, 8).filter(Number.isInteger).map((value) =>
       svg("text", { x: atX(value), y: height - BOX.bottom + 16, "text-anchor": "middle" }, String(value))),

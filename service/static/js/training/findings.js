@@ -1,0 +1,15 @@
+// What the API found wrong or worth knowing in a dataset, as a list.
+
+import { chip, el } from "../dom.js";
+
+/** The findings, errors first. */
+export function findings(found) {
+  if (!found.length) return el("p", { class: "hint" }, "Nothing was found that you should know.");
+  const sorted = [...found].sort((a, b) => (a.level === "error" ? 0 : 1) - (b.level === "error" ? 0 : 1));
+  return el("ul", { class: "findings" }, sorted.map(({ level, code, detail, files, count }) => el("li", {},
+    el("p", {}, level === "error" ? chip("Error", "bad") : chip("Warning", "warn"), " ", detail),
+    files.length > 0 && el("details", { class: "flat" },
+      el("summary", {}, files.length < count ? `${files.length} of ${count}` : `${count}`, " concerned"),
+      el("ul", { class: "files" }, files.map((name) => el("li", {}, el("code", {}, name))))),
+    el("p", { class: "hint" }, el("code", {}, code)))));
+}
