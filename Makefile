@@ -9,7 +9,7 @@ PYTHON ?=
 TORCH_INDEX_URL ?=
 ARGS ?=
 
-.PHONY: run test test-slow lint bench help
+.PHONY: run test test-slow lint bench screenshots help
 
 run: $(VENV)/.stamp-run ## start the service on http://127.0.0.1:8000 (PORT, HOST, DATA_DIR, DEVICE, ... override)
 	@STOP_WITH_PARENT=1 exec $(PY) -m service run $(ARGS)
@@ -29,8 +29,11 @@ lint: $(VENV)/.stamp-test ## check style, types, the fences between the rooms an
 bench: $(VENV)/.stamp-test ## measure the bare model, the worker and the API on this machine
 	$(PY) -m benchmarks $(ARGS)
 
+screenshots: $(VENV)/.stamp-test ## take the pictures of docs/screenshots anew (needs Chromium)
+	$(PY) -m tests.pages.screenshots
+
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # A stamp is newer than the files it was made from: a second call installs nothing.
 $(VENV)/.stamp-run: $(VENV)/.stamp-python requirements/api.txt requirements/gpu.txt requirements/embedded.txt

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import structlog
 
-from benchmarks import page, report, serving, training, training_report, volume_report, volumes
+from benchmarks import page, pages, report, serving, training, training_report, volume_report, volumes
 from benchmarks.volume_files import Size
 from trainer.runs.process import SHARING
 
@@ -53,7 +53,12 @@ def _volumes(options: argparse.Namespace) -> tuple[str, dict[str, float]]:
     return volume_report.markdown(run), volume_report.summary(run)
 
 
-_MEASURE = {"serving": _serving, "volumes": _volumes, "training": _training}
+def _pages(options: argparse.Namespace) -> tuple[str, dict[str, float]]:
+    run = pages.measure(options)
+    return pages.markdown(run), pages.summary(run)
+
+
+_MEASURE = {"serving": _serving, "volumes": _volumes, "pages": _pages, "training": _training}
 
 
 def parser() -> argparse.ArgumentParser:

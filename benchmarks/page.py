@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-PARTS = ("serving", "volumes", "training")
+PARTS = ("serving", "volumes", "pages", "training")
 _HEAD = (
     "# Benchmarks\n\n"
     "Written by `make bench`: each part from one run on one machine, clients included. "
