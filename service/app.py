@@ -131,7 +131,7 @@ def create_app(
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(shells.blueprint)
-    app.jinja_env.globals["navigation"] = NAVIGATION
+    app.jinja_env.globals.update(navigation=NAVIGATION, imported_by=static_files.imported_by)
     login.register(app, settings.secret_key or login.secret_of(settings.store.data_dir))
     errors.register(app)  # after Api, whose own handler it replaces
     app.wsgi_app = BodyGuard(app.wsgi_app)  # type: ignore[method-assign]

@@ -1,13 +1,11 @@
 // Sorts chosen files into uploads: pictures and volumes each for themselves, all DICOM files together as one series.
 
-const TOO_MANY = 4096;
-
 /** [{name, files}]: what becomes one segmentation each. The content tells DICOM, because many such files have no ending. */
 export async function uploadsOf(files) {
   const known = await Promise.all(files.map(isDicom));
   const dicom = files.filter((_, index) => known[index]);
   const uploads = files.filter((_, index) => !known[index]).map((file) => ({ name: file.name, files: [file] }));
-  if (dicom.length) uploads.unshift({ name: dicom.length > 1 ? `DICOM series, ${dicom.length} files` : dicom[0].name, files: dicom.slice(0, TOO_MANY) });
+  if (dicom.length) uploads.unshift({ name: dicom.length > 1 ? `DICOM series, ${dicom.length} files` : dicom[0].name, files: dicom });
   return uploads;
 }
 

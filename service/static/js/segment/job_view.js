@@ -13,7 +13,7 @@ export class JobView {
   #ending = new AbortController();
 
   constructor(node, job, { onJob = () => {}, onDeleted = () => {} } = {}) {
-    Object.assign(this, { node, onJob, onDeleted, viewer: null });
+    Object.assign(this, { node, onJob, onDeleted, done: null, viewer: null });
     this.#show(job);
   }
 
@@ -33,22 +33,25 @@ export class JobView {
           onTrouble: (problem) => waiting.trouble(problem),
         });
       } catch (error) {
-        if (error.name !== "AbortError") this.#gone(error);
-        return;
+        return error.name === "AbortError" ? undefined : this.#gone(error);
       }
     }
     this.onJob(job);
-    if (job.status === "succeeded") this.#succeeded(job);
-    else this.#failed(job);
+    if (job.status !== "succeeded") return this.#failed(job);
+    this.done = job;
+    announce(`${job.result.tumor_detected ? "Tumour found" : "No tumour found"}, confidence ${percent(job.result.confidence)}`);
+    return this.shown();
   }
 
-  #succeeded(job) {
+  /** To be called when `node` came into the page: a viewer that nobody sees is not built. */
+  shown() {
+    if (!this.done || this.viewer || !this.node.isConnected) return;
+    const job = this.done;
     this.viewer = new Viewer(job);
     const bar = el("div", { class: "actions" },
       el("a", { class: "button second small", href: page(`results/${job.id}`) }, "Link to this result"),
       button("Delete image and result", () => this.#delete(job), { kind: "quiet small" }));
     show(this.node, this.viewer.node, bar);
-    announce(`${job.result.tumor_detected ? "Tumour found" : "No tumour found"}, confidence ${percent(job.result.confidence)}`);
   }
 
   #failed(job) {

@@ -8,7 +8,14 @@ import { Queue } from "./queue.js";
 import { recent } from "./recent.js";
 
 const form = need("#upload"), zone = need("#drop"), input = need("#image"), trouble = need("#trouble");
-const queue = new Queue(need("#uploads"), need("#shown"), { onEnded: () => recent(need("#recent")) });
+const queue = new Queue(need("#uploads"), need("#shown"), { onEnded: refresh });
+let refreshing = 0;
+
+/** Shows the recent results anew; of many that end together, once. */
+function refresh() {
+  clearTimeout(refreshing);
+  refreshing = setTimeout(() => recent(need("#recent")), 250);
+}
 
 /** The options of the form, without files. */
 function fields() {

@@ -34,6 +34,7 @@ export class Queue {
     for (const each of this.items) each.tab.firstChild.setAttribute("aria-pressed", String(each === item));
     show(this.stage, item.node);
     this.stage.hidden = false;
+    item.view?.shown();
   }
 
   #item({ name, files, modalities = null }, fields) {
