@@ -13,7 +13,6 @@ from shared.imaging.readers.detect import PROGRAMS, sniff
 from shared.imaging.readers.tiff_volume import pages
 
 MAX_FILES = 4096
-# A zip may hold a whole study of which one series is taken, and DICOM is easily packed to a third.
 IMAGE = "image"
 OF_MODALITIES = {f"modality_{name}": name for name in MODALITIES}
 FILE_FIELDS = (IMAGE, *OF_MODALITIES)

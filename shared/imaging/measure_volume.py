@@ -15,8 +15,7 @@ from shared.imaging.rounding import six_digits
 from shared.imaging.voxel_size import MaybeSpacing, VoxelSize
 
 NO_VOLUME_REASON = (
-    "The {} is not known: the file does not carry it and the request did not give it, so there are no cubic"
-    " millimetres."
+    "The {} not known: neither the file nor the request says it, so there are no cubic millimetres."
 )
 
 

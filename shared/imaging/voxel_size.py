@@ -57,7 +57,7 @@ class VoxelSize:
 
     @property
     def unknown(self) -> str | None:
-        """The spacings that are not known, in words."""
+        """The spacings that are not known, in words, as a sentence about them begins."""
         depth, row, column = self.spacing_mm
         missing = [NO_PIXELS] * (row is None or column is None) + [NO_SLICES] * (depth is None)
-        return " and the ".join(missing) or None
+        return f"{' and the '.join(missing)} {'is' if len(missing) == 1 else 'are'}" if missing else None

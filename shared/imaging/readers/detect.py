@@ -9,11 +9,11 @@ HEAD_BYTES = 4096  # enough for every rule below
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
     (0, b"\xff\xd8\xff", "JPEG"),
+    (128, b"DICM", "DICOM"),  # before TIFF: some DICOM files have its header in their preamble (PS3.10, 7.1)
     (0, b"II*\x00", "TIFF"),
     (0, b"MM\x00*", "TIFF"),
     (0, b"II+\x00", "TIFF"),  # BigTIFF
     (0, b"MM\x00+", "TIFF"),
-    (128, b"DICM", "DICOM"),
     (344, b"n+1\x00", "NIfTI"),
     (344, b"ni1\x00", "NIfTI"),
     (4, b"n+2\x00", "NIfTI"),

@@ -67,6 +67,8 @@ def read_header(
     if kind is None or len(head) < kind.sizeof_hdr:
         raise UndecodableImage(_ODD + "its size is wrong.")
     header = kind(head[: kind.sizeof_hdr], check=False)
+    # The standard: negative turns the third axis round, and anything else, 0 too, does not.
+    header["pixdim"][0] = -1 if header["pixdim"][0] < 0 else 1
     if bytes(header["magic"])[:3] not in _MAGIC:
         raise UnsupportedFormat(
             "Only the header is here (.hdr and .img); save the volume as one .nii or .nii.gz."

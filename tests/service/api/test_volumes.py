@@ -58,6 +58,8 @@ def entries(api: Api, job_id: str) -> dict[str, bytes]:
     ("files", "format"),
     [
         ([DICOM], "DICOM"),
+        ([b"II*\0" + DICOM[4:]], "DICOM"),  # a TIFF as well, by its preamble
+        ([b"II*\0" + DICOM[4:]] * 3, "DICOM"),
         ([DICOM, DICOM + b"2", DICOM], "DICOM"),
         ([NIFTI], "NIfTI"),
         ([STACK], "TIFF"),

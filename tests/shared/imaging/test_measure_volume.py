@@ -100,6 +100,7 @@ def test_what_is_not_known_is_not_told_but_why(spacing, missing):
     )
     for name in ("pixel spacing", "slice spacing"):
         assert (name in got["volume_mm3_reason"]) == (name in missing)
+    assert (" is not known" in got["volume_mm3_reason"]) == (len(missing) == 1)
     assert (got["area_mm2"] is None) == (spacing[1] is None) == (got["area_mm2_reason"] is not None)
     assert (got["slices"][3]["area_mm2"] is None) == (spacing[1] is None)
 

@@ -209,6 +209,13 @@ def test_a_series_has_its_headers_and_says_its_plane(order, tmp_path):
     assert "cut across" in read_study({"image": paths}, order()).remarks[0]["detail"]
 
 
+def test_a_series_that_is_tiff_as_well_is_read_as_dicom(order, tmp_path):
+    paths = dicom.write(tmp_path / "files", dicom.series(dicom.head((4, 24, 20))))
+    for path in paths:
+        path.write_bytes(b"II*\0" + path.read_bytes()[4:])
+    assert read_study({"image": paths}, order()).image["format"] == "DICOM"
+
+
 @pytest.mark.parametrize("plane", ["coronal", "sagittal"])
 def test_a_cut_across_shows_the_network_what_an_axial_grid_would(plane):
     voxels_DHW = np.arange(20 * 18 * 16).reshape(20, 18, 16)

@@ -61,6 +61,13 @@ def test_dicom_without_its_preamble_is_found(head):
     assert sniff(head) == "DICOM"
 
 
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_dicom_with_the_header_of_a_tiff_in_its_preamble_is_dicom(byteorder, bigtiff):
+    tiff = images.tiff(images.picture(), byteorder=byteorder, bigtiff=bigtiff)
+    assert sniff(tiff[:128] + b"DICM" + tiff[132:HEAD_BYTES]) == "DICOM"
+
+
 @pytest.mark.parametrize(
     "text",
     [

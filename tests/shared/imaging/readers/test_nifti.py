@@ -107,6 +107,15 @@ def test_units_other_than_millimetres_are_converted(units: int, factor: float) -
     assert grid.spacing_mm == pytest.approx((2, 2, 2))
 
 
+@pytest.mark.parametrize(("qfac", "depth"), [(1, 1), (0, 1), (2, 1), (np.nan, 1), (-1, -1), (-3, -1)])
+def test_a_qform_turns_the_third_axis_round_where_qfac_is_negative_and_only_then(
+    qfac: float, depth: int
+) -> None:
+    sizes = [qfac, 1, 1, 1, 0, 0, 0, 0]
+    grid = read_grid(nifti(VOXELS, np.eye(4), sform_code=0, qform_code=1, pixdim=sizes))
+    np.testing.assert_allclose(grid.file_affine, np.diag([1, 1, depth, 1]))
+
+
 def dims(*sizes: int) -> list[int]:
     return [*sizes, *[1] * (8 - len(sizes))]
 
