@@ -1,4 +1,4 @@
-"""docs/screenshots: each page in both themes and two widths, from a service with something on it. `make screenshots`."""
+"""docs/screenshots: each page in both themes and two widths, of a service with something on it."""
 
 import io
 import tempfile
