@@ -3,7 +3,9 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.pages.browsing import MARKS, THEMES, WIDTHS, Watch, barriers, scrolls_sideways
+from tests.fakes.client import Client
+from tests.fakes.launch import Run
+from tests.pages.browsing import MARKS, SAMPLES, THEMES, WIDTHS, Watch, barriers, scrolls_sideways
 from tests.pages.conftest import Open
 
 pytestmark = MARKS
@@ -61,13 +63,17 @@ def test_a_result_has_no_barriers(open_page: Open, width: int, theme: str) -> No
     assert not barriers(page)
 
 
-def test_the_first_page_is_light(open_page: Open) -> None:
+def test_the_first_page_is_light_with_recent_results_too(open_page: Open, running: Run) -> None:
+    client, picture = Client(str(running.address), 30), (SAMPLES / "tumour.tif").read_bytes()
+    for _ in range(8):
+        client.post("/v1/segmentations", files=[("image", ("a.tif", picture))])
     page = open_page("/login")  # some page of the same site, to watch the next one from its beginning
     address = page.url.removesuffix("/login")
     watch = Watch(page, address)
     page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
     page.goto(f"{address}/")
     settled(page)
+    page.locator(".result-card img").last.scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")
     sizes = [request.sizes() for request in watch.requests]
     assert sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes) < FIRST_PAGE_BYTES

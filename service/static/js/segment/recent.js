@@ -24,14 +24,14 @@ function card(job, onChange) {
   const label = `Result of ${ago(job.created_at)}: ${words}`;
   return el("li", { class: "result-card" },
     el("a", { href: page(`results/${job.id}`), "aria-label": label },
-      result ? el("img", { src: `${job.links.thumbnail}?size=128`, alt: "", width: 128, height: 128, loading: "lazy" }) : el("span", { class: "no-picture", "aria-hidden": "true" }, "…"),
+      result ? el("img", { src: `${job.links.thumbnail}?size=96`, alt: "", width: 96, height: 96, loading: "lazy" }) : el("span", { class: "no-picture", "aria-hidden": "true" }, "…"),
       el("span", { class: "facts" }, chip(words, kind), el("span", {}, size))),
     el("p", { class: "hint" }, ago(job.created_at), image.slices ? ` · ${image.slices} slices` : "", result ? ` · ${percent(result.confidence, 0)}` : ""),
     button("Delete", async () => (await deleteJob(job)) && onChange(), { kind: "quiet small", "aria-label": `Delete: ${label}` }));
 }
 
 /** Loads and shows the latest results in `node`. */
-export async function recent(node, limit = 12) {
+export async function recent(node, limit = 8) {
   try {
     const { items } = await api(`${v1("segmentations")}?limit=${limit}&mask_format=none`);
     show(node, items.length ? cards(items, () => recent(node, limit)) : emptyBox("Nothing here yet. Drop an image above, or try an example."));

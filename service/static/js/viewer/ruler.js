@@ -25,7 +25,7 @@ export class Ruler {
     this.stage.drawing = on;
     const { clientWidth: w, clientHeight: h } = this.stage.node;
     this.ends = on ? [this.stage.toImage([w * 0.4, h / 2]), this.stage.toImage([w * 0.6, h / 2])].map((end) => end.map(Math.round)) : null;
-    this.draw();
+    this.stage.refresh();
     announce(on ? `Ruler on: ${this.said()}` : "Ruler off");
   }
 

@@ -41,6 +41,11 @@ export class Stage extends EventTarget {
     this.#apply();
   }
 
+  /** Draws anew what follows from zoom, place and drawing. */
+  refresh() {
+    this.#apply();
+  }
+
   /** Zooms by a factor around a point of the stage (its centre if none is given). */
   zoom(factor, at = [this.node.clientWidth / 2, this.node.clientHeight / 2]) {
     const least = 0.5 * Math.min(this.node.clientWidth / this.width, this.node.clientHeight / this.height);
@@ -90,6 +95,8 @@ export class Stage extends EventTarget {
     const down = this.scale * this.aspect;
     this.content.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale}, ${down})`;
     this.content.classList.toggle("pixels", this.scale > 6);
+    // a finger scrolls the page past a picture that is wholly seen, and moves one that is zoomed
+    this.node.style.touchAction = this.fitted && !this.drawing ? "pan-y" : "none";
     this.inImage.setAttribute("transform", `matrix(${this.scale} 0 0 ${down} ${this.x} ${this.y})`);
     this.dispatchEvent(new Event("view"));
   }
