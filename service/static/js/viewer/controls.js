@@ -42,23 +42,3 @@ export function controls({ state, set, stage, ruler, classes, modalities }) {
     },
   };
 }
-
-const KEYS = [
-  ["+ − 0", "zoom in, out, fit"], ["arrows", "move the picture"], ["1 to 5", "overlay, outline, mask, probability, image"],
-  ["h", "hide and show the mask"], ["r", "ruler; then arrows move its end, Shift for ten pixels, space takes the other end"],
-];
-const VOLUME_KEYS = [
-  ["↑ ↓, PgUp PgDn", "slice by slice, ten slices"], ["Home, End", "first, last slice"], ["l", "slice with most tumour"],
-  ["Shift + arrows", "move the picture"],
-];
-
-/** What the keys do, for sighted readers and, by its id, for the stage's description. */
-export function keyHelp(id, volume) {
-  const keys = volume ? [...VOLUME_KEYS, ...KEYS.filter(([key]) => key !== "arrows")] : KEYS;
-  const pointer = volume
-    ? "Wheel: slices. Ctrl + wheel or pinch: zoom. Drag: move. Double click: fit."
-    : "Wheel or pinch: zoom. Drag: move. Double click: fit.";
-  return el("details", { class: "keys" }, el("summary", {}, "Keys and pointer"),
-    el("div", { id }, el("p", { class: "hint" }, pointer),
-      el("dl", {}, keys.map(([key, does]) => [el("dt", {}, key), el("dd", {}, does)]))));
-}

@@ -2,9 +2,10 @@
 
 import { el, problemBox, svg, table } from "../dom.js";
 import { number } from "../format.js";
-import { VIEWS, controls, keyHelp } from "./controls.js";
+import { controls } from "./controls.js";
 import { display, drawImage } from "./display.js";
 import { downloads } from "./downloads.js";
+import { keyHelp, stageKeys } from "./keys.js";
 import { Masker, thresholdLevel } from "./mask.js";
 import { pixelArea, spacingOf, total, voxelVolume } from "./measure.js";
 import { paint, parseColor } from "./paint.js";
@@ -28,7 +29,6 @@ export class Viewer {
   #frame = 0;
   #shown = null; // the slice on the stage
   #measured = null;
-  #hidden = null;
 
   constructor(job) {
     const { image, result } = job;
@@ -85,7 +85,7 @@ export class Viewer {
         result.classes?.length > 0 && el("section", { class: "card" }, el("h2", {}, "Classes"), this.#classes()),
         el("section", { class: "card" }, el("h2", {}, "Downloads"), this.files),
         el("section", { class: "card" }, el("h2", {}, "Where it comes from"), about(job))));
-    this.stage.node.addEventListener("keydown", (event) => this.#key(event));
+    this.stage.node.addEventListener("keydown", stageKeys({ state, set, stage: this.stage, ruler: this.ruler, volume: this.volume, largest: () => this.#largest() }));
     this.stage.node.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.stage.addEventListener("point", ({ detail }) => this.#tell(detail.at));
   }
@@ -106,7 +106,6 @@ export class Viewer {
     if (name === "index") value = Math.min(this.slices.count - 1, Math.max(0, value));
     if (state[name] === value) return;
     state[name] = value;
-    this.#hidden = name === "view" ? null : this.#hidden;
     if (name === "index" || name === "modality") this.#load();
     if (name === "spacing") this.stage.setAspect(this.#aspect());
     if (name === "level" && this.volume) this.stale = state.level !== this.level;
@@ -243,36 +242,6 @@ export class Viewer {
     event.preventDefault();
     if (!this.volume || event.ctrlKey || event.metaKey) this.stage.wheel(event);
     else this.set("index", this.state.index + Math.sign(event.deltaY));
-  }
-
-  #key(event) {
-    if (event.target !== this.stage.node || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (this.#act(event)) event.preventDefault();
-  }
-
-  #act(event) {
-    const { state } = this, step = (by) => this.set("index", state.index + by);
-    const view = VIEWS[Number(event.key) - 1]?.[0];
-    if (view) return this.set("view", view), true;
-    if (event.key === "h") return this.#hide(), true;
-    if (event.key === "r") return this.ruler.toggle(), true;
-    if (event.key === "Escape" && this.ruler.on) return this.ruler.toggle(false), true;
-    if (this.ruler.on && this.ruler.key(event)) return true;
-    const slices = this.volume && !event.shiftKey && {
-      ArrowUp: () => step(-1), ArrowLeft: () => step(-1), ArrowDown: () => step(1), ArrowRight: () => step(1),
-      PageUp: () => step(-10), PageDown: () => step(10), Home: () => step(-Infinity), End: () => step(Infinity), l: () => this.set("index", this.#largest()),
-    }[event.key];
-    if (slices) return slices(), true;
-    return this.stage.key(event);
-  }
-
-  #hide() {
-    const before = this.#hidden;
-    if (before) return this.set("view", before);
-    const now = this.state.view;
-    this.set("view", "image");
-    this.#hidden = now === "image" ? "fill" : now;
-    return undefined;
   }
 
   #classes() {
