@@ -85,11 +85,16 @@ def leads_to(answered: dict[str, Any], *operations: str, by: str = "job_id") -> 
     return answered | {"links": links}
 
 
-def picture(description: str, content: str = PNG) -> dict[str, Any]:
+def header(kind: str, description: str) -> dict[str, Any]:
+    """A header of an answer."""
+    return {"description": description, "schema": {"type": kind}}
+
+
+def picture(description: str, content: str = PNG, headers: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """An answer that is a file."""
     schema = {"type": "object"} if content.endswith("json") else {"type": "string", "format": "binary"}
     answered = answer(schema, description, content=content)
-    answered["headers"]["ETag"] = {"schema": {"type": "string"}}
+    answered["headers"] |= {"ETag": {"schema": {"type": "string"}}, **(headers or {})}
     return answered
 
 

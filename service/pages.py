@@ -60,7 +60,7 @@ def sign_in_first() -> Response | None:
     try:
         require(Scope.INFER)
     except Unauthenticated:
-        wanted = request.path if request.method == "GET" else ""
+        wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
         return redirect(url_for("login.form", next=wanted), 303)
     return None
 

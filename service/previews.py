@@ -1,7 +1,7 @@
 """Pictures of a dataset: a slice, and beside it the same with the outlines of its labels. No Flask."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,41 @@ _ALL = "all"
 _OUTLINED = "flair"  # shows the whole tumour
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A slice as it is asked for: by name, which may be a number where nothing has that name, or by place from 0."""
+
+    patient: str | None = None
+    slice: str | None = None
+    patient_index: int | None = None
+    slice_index: int | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A slice, and where it stands: its patient among all, and itself among the patient's."""
+
+    item: SliceFile
+    patient_index: int
+    slice_index: int
+    slices: int
+    _reader: SliceDataset
+
+    def png(self, modality: str | None) -> bytes:
+        """The outlined picture last. Raises InvalidFields, Gone."""
+        shown = _shown(self._reader, modality)
+        try:
+            pixels_HWC, labels_HW = self._reader.read_labels(self.item)
+        except ImageError as error:  # it could be read once, so the operator's folder has changed
+            raise Gone(f"{self.item.image} cannot be read any more: {error.detail}") from error
+        if shown is None:
+            return render.beside(pixels_HWC, labels_HW)
+        pictures = [
+            np.ascontiguousarray(pixels_HWC[..., channel : channel + 1]) for channel in shown.channels
+        ]
+        return render.side_by_side(pictures, pictures[shown.outlined], labels_HW)
+
+
 class Previews:
     """Reads single files straight out of the archive in the store, or out of the operator's folder."""
 
@@ -33,25 +68,13 @@ class Previews:
         # as with the pictures of segmentations: a large one takes 100 MB while it is painted
         self._painting = threading.BoundedSemaphore(painters)
 
-    def png(
-        self, dataset: DatasetView, patient: str | None, slice_name: str | None, modality: str | None
-    ) -> bytes:
-        """PNG, the outlined picture last. Raises Conflict before it is ready, NotFound, InvalidFields, Gone."""
+    @contextmanager
+    def find(self, dataset: DatasetView, wanted: Wanted) -> Iterator[Preview]:
+        """The slice that is meant. Raises Conflict before the dataset is ready, NotFound, Gone."""
         if dataset.status != DatasetStatus.READY:
             raise Conflict(f"The dataset is {dataset.status}; its pictures are there once it is ready.")
         with self._painting, self._opened(dataset) as reader:
-            shown = _shown(reader, modality)
-            item = _chosen(reader, dataset, patient, slice_name)
-            try:
-                pixels_HWC, labels_HW = reader.read_labels(item)
-            except ImageError as error:  # it could be read once, so the operator's folder has changed
-                raise Gone(f"{item.image} cannot be read any more: {error.detail}") from error
-        if shown is None:
-            return render.beside(pixels_HWC, labels_HW)
-        pictures = [
-            np.ascontiguousarray(pixels_HWC[..., channel : channel + 1]) for channel in shown.channels
-        ]
-        return render.side_by_side(pictures, pictures[shown.outlined], labels_HW)
+            yield _chosen(reader, dataset, wanted)
 
     @contextmanager
     def _opened(self, dataset: DatasetView) -> Iterator[SliceDataset]:
@@ -71,33 +94,51 @@ class Previews:
         return Folder(folder)
 
 
-def _chosen(
-    reader: SliceDataset, dataset: DatasetView, patient: str | None, slice_name: str | None
-) -> SliceFile:
-    preview = (dataset.report or {}).get("preview") or {}
-    if patient is None and slice_name is None and preview:
-        found = [item for item in reader.slices_of(preview["patient"]) if str(item.image) == preview["image"]]
-        if found:
-            return found[0]
+def _chosen(reader: SliceDataset, dataset: DatasetView, wanted: Wanted) -> Preview:
     names = reader.patients()
-    of_patient = reader.slices_of(names[0] if patient is None else _find(names, patient, str, "patient"))
-    if slice_name is None:
+    largest = (dataset.report or {}).get("preview") or {}  # as the worker found it, which need not look again
+    known = wanted == Wanted() and largest.get("patient") in names
+    patient = largest["patient"] if known else _patient(names, wanted)
+    of_patient = reader.slices_of(patient)
+    if not of_patient:
+        raise NotFound("This patient has no slice that shows anything.")
+    named = [item for item in of_patient if known and str(item.image) == largest["image"]]
+    item = named[0] if named else _slice(reader, of_patient, wanted)
+    return Preview(item, names.index(patient), of_patient.index(item), len(of_patient), reader)
+
+
+def _patient(names: Sequence[str], wanted: Wanted) -> str:
+    if wanted.patient is not None and wanted.patient in names:
+        return wanted.patient
+    number = _number(wanted.patient) if wanted.patient is not None else wanted.patient_index or 0
+    return _at(names, number, "patient")
+
+
+def _slice(reader: SliceDataset, of_patient: Sequence[SliceFile], wanted: Wanted) -> SliceFile:
+    if wanted.slice_index is not None:
+        return _at(of_patient, wanted.slice_index, "slice")
+    if wanted.slice is None:
         some = of_patient[:: -(-len(of_patient) // _MASKS_LOOKED_AT)]
         return max(some, key=lambda item: int(np.count_nonzero(reader.mask(item).tumour_HW)))
     for spell in (lambda item: str(item.image), lambda item: item.image.name, lambda item: item.image.stem):
-        if named := [item for item in of_patient if spell(item) == slice_name]:
+        if named := [item for item in of_patient if spell(item) == wanted.slice]:
             return named[0]
-    return _find(of_patient, slice_name, lambda item: str(item.image), "slice")
+    if reader.numbered:  # a number is a name there, and another slice must not be shown under it
+        raise NotFound(
+            f"The patient has no such slice; there are {len(of_patient)}, "
+            f"from {of_patient[0].image.name} to {of_patient[-1].image.name}."
+        )
+    return _at(of_patient, _number(wanted.slice), "slice")
 
 
-def _find(things: Sequence[T], wanted: str, name: Callable[[T], str], what: str) -> T:
-    """By name, else by number from 0."""
-    for thing in things:
-        if name(thing) == wanted:
-            return thing
-    if wanted.isascii() and wanted.isdecimal() and len(wanted) < 10 and int(wanted) < len(things):
-        return things[int(wanted)]
-    raise NotFound(f"The dataset has no such {what}; there are {len(things)}, counted from 0.")
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _at(things: Sequence[T], number: int | None, what: str) -> T:
+    if number is None or number >= len(things):
+        raise NotFound(f"The dataset has no such {what}; there are {len(things)}, counted from 0.")
+    return things[number]
 
 
 @dataclass(frozen=True)

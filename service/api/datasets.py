@@ -3,6 +3,7 @@
 import hashlib
 import json
 from typing import Any
+from urllib.parse import quote
 
 import marshmallow as ma
 from flask import Response, g, jsonify, request
@@ -12,8 +13,9 @@ from service.auth import Principal, require
 from service.container import services
 from service.dataset_intake import DatasetOrder
 from service.forms import Form, read_form, receive
-from service.openapi import answer, leads_to, operation, picture
+from service.openapi import answer, header, leads_to, operation, picture
 from service.presenting import timestamp
+from service.previews import Preview, Wanted
 from service.queries import body, query
 from service.schemas.common import ListQuery
 from service.schemas.datasets import (
@@ -39,6 +41,15 @@ _REPORTED = (
     "patients", "patients_from", "slices", "tumour_slices", "tumour_share", "channels", "modalities", "classes",
     "truth", "spacing_mm", "bit_depths", "label_values", "sizes", "split_feasible",
 )  # fmt: skip
+_PLACE_HEADERS = {
+    "X-Patient": header("string", "The patient shown, as `patient` takes it, percent-encoded."),
+    "X-Patient-Index": header("integer", "The same as `patient_index` takes it."),
+    "X-Slice": header(
+        "string", "The slice shown, as `slice` takes it, percent-encoded; of a volume it ends with /NUMBER."
+    ),
+    "X-Slice-Index": header("integer", "The same as `slice_index` takes it."),
+    "X-Slices": header("integer", "How many slices this patient has."),
+}
 _LINKED = ("read_dataset", "delete_dataset", "dataset_preview")  # operationIds
 
 
@@ -106,26 +117,45 @@ def delete_dataset(dataset_id: str) -> Response:
 
 @blueprint.get("/v1/datasets/<dataset_id>/preview.png")
 @operation(
-    {200: picture("RGB; pictures of the slice from left to right, the outlined one last.")},
+    {
+        200: picture(
+            "RGB; pictures of the slice from left to right, the outlined one last.", headers=_PLACE_HEADERS
+        ),
+        304: {"description": "You have it: your `If-None-Match` names it.", "headers": _PLACE_HEADERS},
+    },
     problems=(401, 403, 404, 409, 410, 422),
     query=PreviewQuery,
 )
 def dataset_preview(dataset_id: str) -> Response:
     """A slice, and beside it the same with the outline of its mask, as PNG
 
-    Of a volume with several modalities first all of them, in grey; each class of tumour has its own colour.
+    Of a volume with several modalities first all of them, in grey; each class of tumour has its own colour. Headers
+    say which slice it is.
     """
     dataset, asked = find_dataset(dataset_id), query(PreviewQuery)
-    wanted = [asked.get(name) for name in ("patient", "slice", "modality")]
-    text = json.dumps([dataset.id, dataset.status, str(dataset.finished_at), *wanted])
-    validator = hashlib.sha256(text.encode()).hexdigest()[:32]
-    if validator in request.if_none_match:
-        reply = Response(status=304)
-    else:
-        reply = Response(services().previews.png(dataset, *wanted), content_type="image/png")
-        reply.headers["Content-Disposition"] = 'inline; filename="preview.png"'
+    modality = asked.pop("modality", None)
+    with services().previews.find(dataset, Wanted(**asked)) as preview:
+        text = json.dumps([dataset.id, str(dataset.finished_at), str(preview.item.image), modality])
+        validator = hashlib.sha256(text.encode()).hexdigest()[:32]
+        if validator in request.if_none_match:
+            reply = Response(status=304)
+        else:
+            reply = Response(preview.png(modality), content_type="image/png")
+            reply.headers["Content-Disposition"] = 'inline; filename="preview.png"'
     reply.set_etag(validator)
+    reply.headers.update(_place(preview))
     return reply
+
+
+def _place(preview: Preview) -> dict[str, str]:
+    # a header is ASCII; the operator's disk may have names that are not even UTF-8
+    return {
+        "X-Patient": quote(preview.item.patient, errors="replace"),
+        "X-Patient-Index": str(preview.patient_index),
+        "X-Slice": quote(str(preview.item.image), errors="replace"),
+        "X-Slice-Index": str(preview.slice_index),
+        "X-Slices": str(preview.slices),
+    }
 
 
 def find_dataset(dataset_id: str) -> DatasetView:

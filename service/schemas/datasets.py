@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import marshmallow as ma
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import Length, OneOf, Range
 
 from service.schemas.common import Strict
 from service.schemas.segmentations import JobError
@@ -14,6 +14,7 @@ from shared.imaging.datasets.patterns import MAX_PATTERN, compile_pattern
 
 FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _SUFFIX = re.compile(r"[A-Za-z0-9 ._-]{1,40}", re.ASCII)
+MAX_INDEX = 999_999_999
 OPTION_NAMES = ("patient_pattern", "mask_suffix")
 
 
@@ -96,14 +97,24 @@ class PreviewQuery(Strict):
 
     patient = ma.fields.String(
         validate=Length(1, 300),
-        metadata={"description": "Name, or number from 0. Default: the first."},
+        metadata={
+            "description": "Name; or number from 0, where no patient has that name. Default: the first."
+        },
     )
     slice = ma.fields.String(
         validate=Length(1, 600),
         metadata={
-            "description": "Name of the image file, or number from 0; of a volume, the number of the axial slice. "
-            "Default: that with the largest tumour."
+            "description": "Name of the image file; or number from 0, where no file has that name. Of a volume, the "
+            "number of the axial slice. Default: that with the largest tumour."
         },
+    )
+    patient_index = ma.fields.Integer(
+        validate=Range(0, MAX_INDEX),
+        metadata={"description": "Instead of `patient`: the place among all patients, from 0."},
+    )
+    slice_index = ma.fields.Integer(
+        validate=Range(0, MAX_INDEX),
+        metadata={"description": "Instead of `slice`: the place among the patient's slices, from 0."},
     )
     modality = ma.fields.String(
         validate=Length(1, 40),
@@ -113,6 +124,17 @@ class PreviewQuery(Strict):
             "example": "flair",
         },
     )
+
+    @ma.validates_schema
+    def check_one_way(self, data: dict[str, Any], **_: Any) -> None:
+        """A thing that is named twice may be two things."""
+        wrong = {
+            f"{name}_index": [f"Give either this or `{name}`."]
+            for name in ("patient", "slice")
+            if name in data and f"{name}_index" in data
+        }
+        if wrong:
+            raise ma.ValidationError(wrong)
 
 
 class Finding(ma.Schema):

@@ -62,6 +62,7 @@ def test_help_lists_every_target(make: str) -> None:
         "test-slow",
         "lint",
         "bench",
+        "screenshots",
         "help",
     ]
 

@@ -72,6 +72,12 @@ def module(page: Page, name: str) -> str:
     return f"{sheet.rpartition('/')[0]}/js/{name}"
 
 
+def sign_in(page: Page, secret: str) -> None:
+    """Gives the key to the page that asks for one."""
+    page.get_by_label("API key").fill(secret)
+    page.get_by_role("button", name="Sign in").click()
+
+
 def payload(path: Path) -> dict[str, Any]:
     """A file as Playwright gives it to a file field."""
     return {"name": path.name, "mimeType": "application/octet-stream", "buffer": path.read_bytes()}

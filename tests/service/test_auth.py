@@ -28,7 +28,14 @@ def test_without_a_valid_key_it_is_401(guarded: Api, path: str, header: str | No
 
 @pytest.mark.parametrize(
     "path",
-    ["/health/live", "/health/ready", "/openapi.json", "/docs", "/login", f"/static/{fingerprint()}/style.css"],
+    [
+        "/health/live",
+        "/health/ready",
+        "/openapi.json",
+        "/docs",
+        "/login",
+        f"/static/{fingerprint()}/style.css",
+    ],
 )
 def test_what_tells_nothing_is_open(guarded: Api, path: str) -> None:
     assert guarded.client.get(path).status_code == 200

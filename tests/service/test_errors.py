@@ -71,7 +71,8 @@ def test_a_request_id_that_is_not_valid_is_replaced(api: Api, given: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1/segmentations", "/nothing", "/openapi.json", f"/static/{fingerprint()}/style.css", "/metrics"]
+    "path",
+    ["/", "/v1/segmentations", "/nothing", "/openapi.json", f"/static/{fingerprint()}/style.css", "/metrics"],
 )
 def test_every_answer_carries_the_security_headers(api: Api, path: str) -> None:
     headers = api.client.get(path).headers

@@ -69,11 +69,14 @@ export async function api(address, { method = "GET", json, form, headers = {}, s
 }
 
 /** Bytes of a picture as a Blob. Throws Problem. */
-export async function picture(address, signal) {
+export const picture = async (address, signal) => (await describedPicture(address, signal)).blob;
+
+/** The same with the headers that say what it shows: {blob, headers}. Throws Problem. */
+export async function describedPicture(address, signal) {
   let answer;
   try {
     answer = await fetch(address, { signal });
-    if (answer.ok) return await answer.blob();
+    if (answer.ok) return { blob: await answer.blob(), headers: answer.headers };
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(UNREACHABLE);

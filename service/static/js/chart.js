@@ -105,9 +105,16 @@ export function lineChart({ label, x = "", y = "", series, fromZero = true, digi
       series.length > 1 && el("ul", { class: "legend" }, series.map((each, index) =>
         el("li", {}, el("span", { class: `key line-${(index % LINES) + 1}`, "aria-hidden": "true" }), each.name))),
       readout),
-    table && el("details", {}, el("summary", {}, "Numbers"), numbers(label, x, series, digits)));
+    table && numbersBox(label, x, series, digits));
   figure.moveCursor = moveCursor;
   return figure;
+}
+
+/** The numbers are many where there are thousands of epochs, so they are made when somebody wants to see them. */
+function numbersBox(...all) {
+  const box = el("details", {}, el("summary", {}, "Numbers"));
+  box.addEventListener("toggle", () => box.append(numbers(...all)), { once: true });
+  return box;
 }
 
 function numbers(label, x, series, digits) {

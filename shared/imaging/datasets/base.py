@@ -108,13 +108,15 @@ class SliceDataset:
     """A dataset of picture files, read the same way by every reader; they differ in `contents`.
 
     `truth` says where the masks come from; `modalities` names the channels where they have names; `in_colour`:
-    whether three channels side by side are one picture in colours.
+    whether three channels side by side are one picture in colours; `numbered`: whether slices are named by their
+    number in the patient's volume.
     """
 
     format: ClassVar[str]
     classes: ClassVar[tuple[str, ...]] = ("tumour",)
     truth: ClassVar[str] = "masks of the dataset"
     in_colour: ClassVar[bool] = True
+    numbered: ClassVar[bool] = False
 
     def __init__(self, source: Source) -> None:
         self.source = source

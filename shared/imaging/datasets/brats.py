@@ -56,6 +56,7 @@ class BratsDataset(SliceDataset):
     classes = CLASSES
     truth = "segmentations of the BraTS challenges (drawn or corrected by experts)"
     in_colour = False
+    numbered = True
 
     def __init__(self, root: Path | Source) -> None:
         super().__init__(source_of(root))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import cv2
 import marshmallow as ma
@@ -299,6 +300,56 @@ def test_patients_and_slices_are_chosen_by_name_or_number(ready: tuple[Api, str]
     assert api.client.get(f"{at}?slice=0").data == api.client.get(f"{at}?slice=1").data  # named 1, the first
 
 
+def place_of(answer: Any) -> tuple[str, int, str, int, int]:
+    """What the headers say: patient and its place, slice, its place and how many there are."""
+    said = answer.headers
+    patient, shown = unquote(said["X-Patient"]), unquote(said["X-Slice"])
+    return patient, int(said["X-Patient-Index"]), shown, int(said["X-Slice-Index"]), int(said["X-Slices"])
+
+
+def test_headers_say_which_slice_is_shown_and_how_many_there_are(ready: tuple[Api, str]) -> None:
+    api, at = ready
+    assert place_of(api.client.get(at)) == ("P0", 0, "P0/1.png", 0, 3)
+    chosen = api.client.get(f"{at}?patient=P2&slice=3.png")
+    assert place_of(chosen) == ("P2", 2, "P2/3.png", 2, 3)
+    for question in (
+        "patient=P2&slice=P2/3.png",
+        "patient_index=2&slice_index=2",
+        "patient=P2&slice_index=2",
+    ):
+        again = api.client.get(f"{at}?{question}")
+        assert (again.data, place_of(again)) == (chosen.data, place_of(chosen))
+    kept = api.client.get(
+        f"{at}?patient_index=2&slice_index=2", headers={"If-None-Match": chosen.headers["ETag"]}
+    )
+    assert (kept.status_code, place_of(kept)) == (304, place_of(chosen))
+
+
+def test_by_its_place_every_slice_is_shown_whatever_the_files_are_called(
+    ready: tuple[Api, str], api: Api, tmp_path: Path
+) -> None:
+    """Files called 1 to 3 make `slice=1` the first; folders called 1 to 4 the same of patients."""
+    at = ready[1]
+    shown = [place_of(api.client.get(f"{at}?patient_index=1&slice_index={n}"))[2] for n in range(3)]
+    assert shown == ["P1/1.png", "P1/2.png", "P1/3.png"]
+    renamed = {name.replace("P", ""): data for name, data in picture_files().items()}
+    made = post(api, zips.archive({f"{int(name[0]) + 1}{name[1:]}": data for name, data in renamed.items()}))
+    validate(api, tmp_path)
+    other = f"{made.headers['Location']}/preview.png"
+    assert place_of(api.client.get(f"{other}?patient=1"))[:2] == ("1", 0)
+    found = [place_of(api.client.get(f"{other}?patient_index={n}"))[:2] for n in range(4)]
+    assert found == [("1", 0), ("2", 1), ("3", 2), ("4", 3)]
+
+
+def test_names_in_headers_are_percent_encoded(api: Api, tmp_path: Path) -> None:
+    files = {name.replace("P0/", "Müller <b>/"): data for name, data in picture_files().items()}
+    made = post(api, zips.archive(files))
+    validate(api, tmp_path)
+    answer = api.client.get(f"{made.headers['Location']}/preview.png?patient=M%C3%BCller%20%3Cb%3E&slice=2")
+    assert answer.headers["X-Patient"] == "M%C3%BCller%20%3Cb%3E" and answer.headers["X-Slice"].isascii()
+    assert place_of(answer)[2] == "Müller <b>/2.png"
+
+
 def test_a_channel_can_be_shown_alone(ready: tuple[Api, str], with_folder: Api, tmp_path: Path) -> None:
     api, at = ready
     grey = pixels(api.client.get(f"{at}?modality=1"))[:, :56]
@@ -359,6 +410,12 @@ def test_of_volumes_one_modality_and_a_slice_by_its_number_can_be_shown(volumes:
     assert shown.shape == (24, 40, 3) and (shown[:, :20] == shown[:, 20:]).all()  # no tumour in slice 4
     assert (shown[:, :20] == pixels(api.client.get(f"{at}?patient=A&slice=4"))[:, 40:60]).all()
     assert api.client.get(f"{at}?patient=A&slice=9").status_code == 404
+    for missing in ("0", "5", "00"):  # slices without brain: another one must not be shown in their place
+        answer = api.client.get(f"{at}?patient=A&slice={missing}")
+        assert answer.status_code == 404 and "from 1 to 4" in answer.json["detail"]
+    name, index, path, place, count = place_of(api.client.get(f"{at}?patient=A&slice=4"))
+    assert (name, index, place, count) == ("A", 0, 3, 4) and path.endswith("_flair.nii.gz/4")
+    assert place_of(api.client.get(f"{at}?patient_index=0&slice_index=3"))[2] == path
     answer = api.client.get(f"{at}?modality=t1n")
     assert answer.status_code == 422 and "t1ce" in answer.json["errors"]["modality"][0]
     assert pixels(api.client.get(at)).shape == (24, 100, 3)
@@ -377,7 +434,9 @@ def test_colours_can_be_shown_side_by_side_in_grey(ready: tuple[Api, str]) -> No
     [
         ("patient=P9", 404, None), ("patient=4", 404, None), ("slice=9", 404, None), ("slice=-1", 404, None),
         ("modality=t2", 422, "modality"), ("modality=3", 422, "modality"), ("patient=", 422, "patient"),
-        ("size=3", 422, "size"),
+        ("size=3", 422, "size"), ("patient_index=4", 404, None), ("slice_index=3", 404, None),
+        ("patient_index=-1", 422, "patient_index"), ("slice_index=x", 422, "slice_index"),
+        ("slice_index=0&slice=1", 422, "slice_index"), ("patient=0&patient_index=0", 422, "patient_index"),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_said(

@@ -2,7 +2,7 @@
 
 import { announce, el, problemBox, show, table } from "../dom.js";
 import { may, page, upload, v1 } from "../api.js";
-import { clearErrors, field, showErrors } from "./field.js";
+import { allMarked, field } from "../fields.js";
 
 /** The form; `isKnown(id)` says whether a model was here before, `imported()` is called when one came in. */
 export function importForm({ isKnown, imported }) {
@@ -11,8 +11,8 @@ export function importForm({ isKnown, imported }) {
   const bar = el("progress", { max: "1", value: 0, "aria-label": "Sent" });
   const state = el("p", { class: "hint" }), progress = el("div", { hidden: true }, bar, state);
   const outcome = el("div", {});
-  const form = el("form", { novalidate: true, id: "import" },
-    field(file, "Archive", "A zip of card.json and weights.safetensors, as “Download the archive” of a model gives it. Nothing in it can run."),
+  const archive = field(file, "Archive", "A zip of card.json and weights.safetensors, as “Download the archive” of a model gives it. Nothing in it can run.");
+  const form = el("form", { novalidate: true, id: "import" }, archive,
     el("p", { class: "actions" }, submit), progress, outcome);
   const sent = (share) => {
     bar.value = share;
@@ -20,9 +20,9 @@ export function importForm({ isKnown, imported }) {
   };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    clearErrors(form);
+    archive.wrong([]);
     show(outcome);
-    if (!file.files.length) return showErrors(form, { file: ["Choose an archive first."] }, { file: file.id });
+    if (!file.files.length) return allMarked({ file: ["Choose an archive first."] }, { file: archive });
     const data = new FormData();
     data.append("file", file.files[0]);
     submit.disabled = true;
@@ -36,7 +36,7 @@ export function importForm({ isKnown, imported }) {
       form.reset();
       imported();
     } catch (problem) {
-      if (!showErrors(form, problem.errors ?? {}, { file: file.id })) show(outcome, refusal(problem));
+      if (!allMarked(problem.errors, { file: archive })) show(outcome, refusal(problem));
     } finally {
       submit.disabled = false;
       progress.hidden = true;

@@ -3,7 +3,7 @@
 import { announce, el } from "../dom.js";
 import { api, v1 } from "../api.js";
 import { dialog } from "../dialog.js";
-import { choice, clearErrors, field, showErrors } from "./field.js";
+import { allMarked, choose, clearWrong, field } from "../fields.js";
 
 const HOW = "Nothing stops meanwhile: what answers now goes on to answer until the new model is warm in every worker, which takes seconds. Slices that were accepted before keep their model.";
 
@@ -12,24 +12,26 @@ const point = (alias, model) => api(v1(`models/aliases/${encodeURIComponent(alia
 /** Asks which alias shall point to which model; `models` are cards; resolves to whether something was changed. */
 export function promote({ models, aliases, alias = "", model = "" }) {
   const name = el("input", { id: "promote-alias", list: "promote-aliases", value: alias, autocomplete: "off", spellcheck: "false" });
-  const which = choice("promote-model", models.map((card) => [card.id, card.id]), model);
-  const form = el("div", {},
-    field(name, "Alias", "An existing one is changed, a new one is made. Clients that name no model get “default”."),
+  const which = choose("promote-model", models.map((card) => [card.id, card.id]), model);
+  const fields = {
+    alias: field(name, "Alias", "An existing one is changed, a new one is made. Clients that name no model get “default”."),
+    model: field(which, "Model that shall answer for it"),
+  };
+  const form = el("div", {}, fields.alias,
     el("datalist", { id: "promote-aliases" }, aliases.map((each) => el("option", { value: each.alias }))),
-    field(which, "Model that shall answer for it"),
-    el("p", { class: "hint" }, HOW));
+    fields.model, el("p", { class: "hint" }, HOW));
   return dialog({
     title: "Promote a model",
     content: form,
     action: "Promote",
     work: async () => {
-      clearErrors(form);
+      clearWrong(Object.values(fields));
       const wanted = name.value.trim();
       if (!wanted) throw Object.assign(new Error("An alias is needed."), { errors: { alias: ["Give the alias a name."] } });
       const made = await point(wanted, which.value);
       announce(made.ready ? `${made.alias}: ${made.model} answers.` : `${made.alias} points to ${made.model}; ${made.serving} answers until it is warm.`);
     },
-    failed: (problem) => showErrors(form, problem.errors ?? {}, { alias: name.id, model: which.id }),
+    failed: (problem) => allMarked(problem.errors, fields),
   });
 }
 

@@ -5,7 +5,7 @@ import { button, el, loadingBox, need, problemBox, show } from "../dom.js";
 import { duration, number } from "../format.js";
 import { comparedFields } from "./compare_fields.js";
 import { namesOf } from "./dataset_names.js";
-import { goneBox, trail } from "./page_parts.js";
+import { enter, goneBox, trail } from "./page_parts.js";
 import { titled } from "./run_curves.js";
 import { bestEpoch, ended, runChip, seconds } from "./states.js";
 
@@ -13,7 +13,8 @@ const MOST = 6, ASK_EVERY_MS = 5000;
 const CURVES = [["Validation Dice", "validation_dice", "Dice"], ["Validation loss", "validation_loss", "loss"], ["Training loss", "train_loss", "loss"]];
 const app = need("#app");
 const TITLE = "Compare training runs", NONE_CHOSEN = "No runs were chosen. Tick two to six on the training page.";
-const wanted = [...new Set((new URLSearchParams(location.search).get("runs") ?? "").split(",").filter(Boolean))].slice(0, MOST);
+const named = [...new Set((new URLSearchParams(location.search).get("runs") ?? "").split(",").filter(Boolean))];
+const wanted = named.slice(0, MOST);
 
 async function fetchRuns() {
   const found = await Promise.allSettled(wanted.map((id) => api(v1(`training-runs/${encodeURIComponent(id)}`))));
@@ -67,6 +68,7 @@ async function draw({ runs, gone }) {
   const names = namesIn(runs);
   const datasets = await namesOf(runs.map((run) => run.dataset));
   show(app, trail(TITLE), el("h1", {}, TITLE),
+    named.length > MOST && el("div", { class: "notice warn" }, el("p", {}, `The address names ${named.length} runs; the first ${MOST} are shown. More lines could not be told apart.`)),
     gone > 0 && el("div", { class: "notice warn" }, el("p", {}, `${gone} of the runs ${gone > 1 ? "are" : "is"} not there any more.`)),
     runs.length < 2 && el("div", { class: "notice info" },
       el("p", {}, "There is only one run to look at. ", el("a", { href: page("training") }, "Tick more on the training page"), ".")),
@@ -104,4 +106,4 @@ function freshen(before) {
   }, ASK_EVERY_MS);
 }
 
-start();
+enter(TITLE, start);

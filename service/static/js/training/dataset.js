@@ -1,12 +1,12 @@
 // The page of a dataset: what was found in it, its slices, and what to do with it.
 
-import { follow, may, page, Problem, v1 } from "../api.js";
+import { follow, page, Problem, v1 } from "../api.js";
 import { announce, button, chip, el, loadingBox, need, problemBox, show } from "../dom.js";
 import { facts } from "./facts.js";
 import { findings } from "./findings.js";
-import { goneBox, trail } from "./page_parts.js";
+import { enter, goneBox, trail } from "./page_parts.js";
 import { preview } from "./preview.js";
-import { deleteButton, deleteDataset } from "./remove.js";
+import { deleteDataset } from "./remove.js";
 import { datasetChip } from "./states.js";
 
 const app = need("#app");
@@ -15,11 +15,11 @@ const address = v1(`datasets/${encodeURIComponent(app.dataset.item)}`);
 function actions(dataset) {
   const why = dataset.status === "ready" ? null : "Only a dataset that is ready can be trained on.";
   return el("div", { class: "actions" },
-    may("train") && dataset.status === "ready" && el("a", { class: "button", href: page(`training/new?dataset=${dataset.id}`) }, "Train on it"),
+    dataset.status === "ready" && el("a", { class: "button", href: page(`training/new?dataset=${dataset.id}`) }, "Train on it"),
     why && el("span", { class: "hint" }, why),
-    deleteButton("Delete", async () => {
+    button("Delete", async () => {
       if (await deleteDataset(dataset)) location.assign(page("training"));
-    }));
+    }, { kind: "quiet" }));
 }
 
 function failure({ error }) {
@@ -75,4 +75,4 @@ async function start() {
   }
 }
 
-start();
+enter("Dataset", start);

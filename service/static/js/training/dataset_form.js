@@ -1,9 +1,9 @@
 // The form that adds a dataset: a zip archive that is uploaded, or a folder that the operator mounted.
 
-import { api, idempotencyKey, may, Problem, upload, v1 } from "../api.js";
+import { api, idempotencyKey, Problem, upload, v1 } from "../api.js";
 import { announce, button, el, need, problemBox, show } from "../dom.js";
+import { choose, clearWrong, field, markWrong } from "../fields.js";
 import { bytes, percent } from "../format.js";
-import { choose, field, markWrong } from "./fields.js";
 
 const AUTO = "auto";
 const WITH_OPTIONS = [AUTO, "image_mask"]; // the formats that take the options; the API refuses them with others
@@ -13,14 +13,13 @@ export function datasetForm(formats, onAdded) {
   const fields = makeFields(formats);
   const trouble = el("div", {});
   const progress = progressBox();
-  const submit = el("button", { type: "submit", disabled: !may("train") }, "Add dataset");
+  const submit = el("button", { type: "submit" }, "Add dataset");
   const form = el("form", { id: "dataset-form", novalidate: true, "aria-label": "Add a dataset" },
     el("fieldset", { class: "segments" }, el("legend", {}, "Where it is"),
       source("upload", "Upload a zip archive", true), source("folder", "A folder that the operator mounted", false)),
     el("div", { class: "columns" }, fields.file, fields.folder, fields.name, fields.format),
     fields.options, trouble, progress.node,
-    el("div", { class: "actions" }, submit, progress.cancel,
-      !may("train") && el("p", { class: "hint" }, "Your key lacks the scope train.")));
+    el("div", { class: "actions" }, submit, progress.cancel));
   const isUpload = () => need("[name=source]:checked", form).value === "upload";
 
   const adapt = () => {
@@ -40,7 +39,7 @@ export function datasetForm(formats, onAdded) {
     event.preventDefault();
     const values = read(fields, isUpload());
     show(trouble);
-    Object.values(fields.byName).forEach((each) => each.wrong([]));
+    clearWrong(Object.values(fields.byName));
     const missing = lacking(values, isUpload());
     if (Object.keys(missing).length) {
       markWrong(missing, (name) => fields.byName[name]);

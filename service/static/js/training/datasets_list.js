@@ -1,10 +1,10 @@
 // The table of datasets on the training page.
 
 import { page } from "../api.js";
-import { el } from "../dom.js";
+import { button, el } from "../dom.js";
 import { ago, number, percent, time } from "../format.js";
 import { keyedRows, say, showOnce } from "./keyed_rows.js";
-import { deleteButton, deleteDataset } from "./remove.js";
+import { deleteDataset } from "./remove.js";
 import { datasetChip } from "./states.js";
 
 const HEAD = ["Dataset", "Status", "Patients", "Slices", "Tumour share", "Findings", "Added", ""];
@@ -28,7 +28,7 @@ function makeRow(first, onRemoved) {
   const name = el("th", { scope: "row", role: "rowheader", class: "wrap" });
   const status = cell("Status"), findings = cell("Findings"), added = cell("Added");
   const [patients, slices, share] = NUMBERS.map((label) => cell(label, { class: "num" }));
-  const remove = deleteButton("Delete", async () => {
+  const remove = button("Delete", async () => {
     if (await deleteDataset(item)) onRemoved();
   }, { kind: "quiet small" });
   const row = el("tr", { role: "row" }, name, status, patients, slices, share, findings, added, cell("", { class: "end" }));

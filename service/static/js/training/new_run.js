@@ -1,10 +1,10 @@
 // The page that starts a training run: a recipe, a dataset, and whatever is to be different.
 
-import { all, api, idempotencyKey, may, page, Problem, v1 } from "../api.js";
+import { all, api, idempotencyKey, page, Problem, v1 } from "../api.js";
 import { announce, button, el, emptyBox, loadingBox, need, problemBox, show } from "../dom.js";
-import { choose, field, markWrong } from "./fields.js";
+import { choose, clearWrong, field, markWrong } from "../fields.js";
 import { showOnce } from "./keyed_rows.js";
-import { trail } from "./page_parts.js";
+import { enter, trail } from "./page_parts.js";
 import { recipeCard } from "./recipe_card.js";
 import { runForm } from "./run_form.js";
 import { runSummary } from "./run_summary.js";
@@ -90,10 +90,6 @@ function draw(catalog, datasets, workers, like) {
   });
   show(app, trail(TITLE), el("h1", {}, TITLE), notes(datasets, workers, like, begun), node);
   begin(like ? likeThat(like, datasets, catalog) : {});
-  if (!may("train")) {
-    summary.submit.disabled = true;
-    summary.submit.after(el("p", { class: "hint" }, "Your key lacks the scope train."));
-  }
 }
 
 function datasetField(datasets, wanted) {
@@ -139,7 +135,7 @@ function likeThat(run, datasets, catalog) {
 async function submit(form, { recipe, dataset }, submitButton, trouble, key) {
   show(trouble);
   form.clear();
-  for (const each of [recipe, dataset]) each.wrong([]);
+  clearWrong([recipe, dataset]);
   submitButton.disabled = true;
   submitButton.textContent = "Starting…";
   try {
@@ -175,4 +171,4 @@ function showTrouble(problem, form, { recipe, dataset }, trouble) {
   box.focus();
 }
 
-start();
+enter(TITLE, start);

@@ -1,6 +1,6 @@
 // The training page: datasets, the queue and the history of training runs, kept up to date.
 
-import { api, may, page, v1 } from "../api.js";
+import { api, page, v1 } from "../api.js";
 import { announce, button, el, emptyBox, loadingBox, need, problemBox, show } from "../dom.js";
 import { namesOf } from "./dataset_names.js";
 import { datasetForm } from "./dataset_form.js";
@@ -8,6 +8,7 @@ import { datasetsList } from "./datasets_list.js";
 import { keepFresh } from "./keep_fresh.js";
 import { showOnce } from "./keyed_rows.js";
 import { listing } from "./listing.js";
+import { enter } from "./page_parts.js";
 import { runsList } from "./runs_list.js";
 import { ended } from "./states.js";
 
@@ -40,16 +41,6 @@ const datasetBox = el("div", {}, loadingBox("Loading datasets…"));
 const runBox = el("div", {}, loadingBox("Loading training runs…"));
 const compareBar = el("div", { class: "actions", hidden: true }, compareHint, compare);
 const adding = el("details", { id: "add-dataset" }, el("summary", { class: "button second" }, "Add a dataset"));
-
-show(app,
-  el("div", { class: "title" }, heading,
-    may("train") && el("a", { class: "button", href: page("training/new") }, "New training run")),
-  el("p", { class: "lead" }, "A training run learns from a dataset and ends with a model. Add a dataset, choose a recipe, follow the curves."),
-  trouble, workers,
-  el("section", { class: "card", "aria-labelledby": "runs-title" },
-    el("div", { class: "title" }, el("h2", { id: "runs-title" }, "Training runs"), compareBar), runBox, runs.more(() => refresh())),
-  el("section", { class: "card", id: "datasets", "aria-labelledby": "datasets-title" },
-    el("div", { class: "title" }, el("h2", { id: "datasets-title" }, "Datasets")), adding, datasetBox, datasets.more(() => refresh())));
 
 adding.addEventListener("toggle", fillForm);
 
@@ -118,13 +109,26 @@ async function load() {
     return runsNow.some((run) => !ended(run)) || datasetsNow.some((each) => each.status === "validating");
   } catch (problem) {
     showOnce(trouble, `${problem.code} ${problem.detail}`, () => problemBox(problem, button("Try again", () => refresh())));
-    if (problem.status === 403) [datasetBox, runBox].forEach((box) => show(box));
     return false;
   }
 }
 
-const refresh = keepFresh(load);
-if (location.hash === `#${adding.id}`) {
-  adding.open = true;
-  need("summary", adding).focus();
+function start() {
+  show(app,
+    el("div", { class: "title" }, heading,
+      el("a", { class: "button", href: page("training/new") }, "New training run")),
+    el("p", { class: "lead" }, "A training run learns from a dataset and ends with a model. Add a dataset, choose a recipe, follow the curves."),
+    trouble, workers,
+    el("section", { class: "card", "aria-labelledby": "runs-title" },
+      el("div", { class: "title" }, el("h2", { id: "runs-title" }, "Training runs"), compareBar), runBox, runs.more(() => refresh())),
+    el("section", { class: "card", id: "datasets", "aria-labelledby": "datasets-title" },
+      el("div", { class: "title" }, el("h2", { id: "datasets-title" }, "Datasets")), adding, datasetBox, datasets.more(() => refresh())));
+  refresh = keepFresh(load);
+  if (location.hash === `#${adding.id}`) {
+    adding.open = true;
+    need("summary", adding).focus();
+  }
 }
+
+let refresh = null;
+enter("Training", start);

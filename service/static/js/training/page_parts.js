@@ -1,7 +1,18 @@
-// Parts that the pages of training share: the way back, and what stands where a thing is gone.
+// Parts that the pages of training share: who may enter, the way back, and what stands where a thing is gone.
 
-import { page } from "../api.js";
-import { el, emptyBox } from "../dom.js";
+import { may, page } from "../api.js";
+import { el, emptyBox, need, show } from "../dom.js";
+
+/** Begins a page, unless the key may see nothing of training: then that is all that there is to say. */
+export function enter(title, start) {
+  if (may("train")) {
+    start();
+    return;
+  }
+  show(need("#app"), el("h1", {}, title), el("div", { class: "notice info" },
+    el("p", {}, el("strong", {}, "Your key lacks the scope train. "),
+      "Datasets and training runs need a key with it: ask the operator of this service for one, then sign out and in again.")));
+}
 
 /** The way back to the training page. */
 export function trail(here) {

@@ -1,7 +1,7 @@
 // Deleting what training needs and leaves, after asking.
 
-import { api, may, v1 } from "../api.js";
-import { announce, button, el } from "../dom.js";
+import { api, v1 } from "../api.js";
+import { announce, el } from "../dom.js";
 import { dialog } from "../dialog.js";
 
 /** Asks, and deletes the dataset; resolves to whether it is gone. */
@@ -24,10 +24,4 @@ async function remove(what, { name }, path, text) {
   });
   if (gone) announce(`${name} is deleted.`);
   return gone;
-}
-
-/** A button that deletes; disabled, with the reason, for keys that may not. */
-export function deleteButton(text, onclick, attributes = {}) {
-  const allowed = may("train");
-  return button(text, onclick, { kind: "quiet", disabled: !allowed, title: allowed ? null : "Your key lacks the scope train.", ...attributes });
 }

@@ -5,7 +5,7 @@ import { announce, button, el, loadingBox, need, problemBox, show } from "../dom
 import { duration, time } from "../format.js";
 import { namesOf } from "./dataset_names.js";
 import { showOnce } from "./keyed_rows.js";
-import { goneBox, trail } from "./page_parts.js";
+import { enter, goneBox, trail } from "./page_parts.js";
 import { runActions } from "./run_actions.js";
 import { curves } from "./run_curves.js";
 import { followRun } from "./run_live.js";
@@ -90,15 +90,30 @@ function begin(first) {
         draw();
       },
       onEpoch: ({ at, ...epoch }) => {
-        run.epochs = [...run.epochs.filter((each) => each.epoch !== epoch.epoch), epoch].sort((a, b) => a.epoch - b.epoch);
+        putEpoch(run.epochs, epoch);
         draw();
       },
       onTrouble: (problem) => {
-        if (problem?.status === 404) start(); // deleted meanwhile
+        if (problem?.status === 404) gone();
         else view.showTrouble(problem);
       },
     });
   };
+  const gone = () => {
+    stop?.();
+    document.removeEventListener("visibilitychange", lookAgain);
+    start();
+  };
+  /** Of a run that has ended nothing is followed, but another window may have resumed or deleted it. */
+  const lookAgain = async () => {
+    if (document.hidden || !ended(run)) return;
+    try {
+      toRun(await api(address));
+    } catch (problem) {
+      if (problem.status === 404) gone(); // of an outage the reader is told when something is asked for
+    }
+  };
+  document.addEventListener("visibilitychange", lookAgain);
   view.update(run);
   if (!ended(run)) live();
   nameDataset();
@@ -117,4 +132,12 @@ function begin(first) {
   }
 }
 
-start();
+/** Those of the past come again too, and one that was cut off is done anew. */
+function putEpoch(epochs, epoch) {
+  let place = epochs.length;
+  while (place > 0 && epochs[place - 1].epoch > epoch.epoch) place -= 1;
+  const known = epochs[place - 1]?.epoch === epoch.epoch;
+  epochs.splice(known ? place - 1 : place, known ? 1 : 0, epoch);
+}
+
+enter("Training run", start);

@@ -1,10 +1,10 @@
 // What can be done with a training run, as buttons that depend on its state.
 
-import { api, may, page } from "../api.js";
+import { api, page } from "../api.js";
 import { announce, button, el } from "../dom.js";
 import { dialog } from "../dialog.js";
 import { showOnce } from "./keyed_rows.js";
-import { deleteButton, deleteRun } from "./remove.js";
+import { deleteRun } from "./remove.js";
 import { ended } from "./states.js";
 
 /** The buttons; `node.update(run)` shows those of its state. `onRun(run)` gets the run after it was cancelled or resumed, `onProblem` why not. */
@@ -15,18 +15,14 @@ export function runActions(onRun, onProblem) {
 }
 
 function buttons(run, onRun, onProblem) {
-  const allowed = may("train");
-  const why = allowed ? null : "Your key lacks the scope train.";
-  const act = { disabled: !allowed, title: why };
   return [
-    ["queued", "running"].includes(run.status) && button("Cancel", () => cancel(run, onRun), { kind: "quiet", ...act }),
-    ["cancelled", "failed"].includes(run.status) && button("Resume", (event) => resume(run, event.currentTarget, onRun, onProblem), { kind: "", ...act }),
-    allowed && el("a", { class: "button second", href: page(`training/new?like=${run.id}`) }, "Start another like it"),
+    ["queued", "running"].includes(run.status) && button("Cancel", () => cancel(run, onRun), { kind: "quiet" }),
+    ["cancelled", "failed"].includes(run.status) && button("Resume", (event) => resume(run, event.currentTarget, onRun, onProblem), { kind: "" }),
+    el("a", { class: "button second", href: page(`training/new?like=${run.id}`) }, "Start another like it"),
     el("a", { class: "button second", href: run.links.report }, "Report"),
-    ended(run) && deleteButton("Delete", async () => {
+    ended(run) && button("Delete", async () => {
       if (await deleteRun(run)) location.assign(page("training"));
-    }),
-    !allowed && el("span", { class: "hint" }, why),
+    }, { kind: "quiet" }),
   ];
 }
 

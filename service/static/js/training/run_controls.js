@@ -1,8 +1,8 @@
 // The controls of a field of a training run, by its type: each reads and writes a value and takes what is wrong with it.
 
 import { button, el } from "../dom.js";
+import { field as labelled } from "../fields.js";
 import { number } from "../format.js";
-import { field as labelled, prose } from "./fields.js";
 import { label, said } from "./specification.js";
 
 const LONG = 200; // longer texts get a box of several lines
@@ -39,6 +39,11 @@ export function control(field, table) {
     back.replaceChildren(`Back to ${said(base)}`, el("span", { class: "unseen" }, ` for ${shortLabel(field.name)}`));
   };
   return made;
+}
+
+/** A sentence of the API in which `names` stand between backticks, as nodes. */
+function prose(text) {
+  return text.split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
 }
 
 function hints(field) {

@@ -43,7 +43,7 @@ function charts(epochs) {
 
 /** One line for the mean, and one a class where there are several. */
 function diceSeries(epochs) {
-  const classes = Object.keys(epochs.findLast((each) => each.validation_dice_by_class)?.validation_dice_by_class ?? {});
+  const classes = Object.keys(epochs.filter((each) => each.validation_dice_by_class).at(-1)?.validation_dice_by_class ?? {});
   return [
     { name: classes.length ? "mean" : "validation Dice", points: points(epochs, "validation_dice") },
     ...classes.map((name) => ({ name, points: epochs.filter((each) => each.validation_dice_by_class)

@@ -33,6 +33,7 @@ export function followRun(run, { onRun, onProgress, onEpoch, onTrouble }) {
   };
   const ask = async () => {
     source.close();
+    clearTimeout(quiet);
     try {
       await follow(run.links.self, { done: ended, onChange: onRun, onTrouble, every: ASK_EVERY_MS, signal: stop.signal });
     } catch (error) {
@@ -49,13 +50,13 @@ export function followRun(run, { onRun, onProgress, onEpoch, onTrouble }) {
   source.addEventListener("progress", (event) => onProgress(JSON.parse(event.data)));
   source.addEventListener("open", () => {
     clearTimeout(quiet);
+    quiet = null;
     onTrouble(null);
   });
   source.addEventListener("error", () => {
-    clearTimeout(quiet);
     // closed: refused, or nothing is left (204); the run itself says which
     if (source.readyState === EventSource.CLOSED) ask();
-    else quiet = setTimeout(read, QUIET_MS);
+    else quiet ??= setTimeout(ask, QUIET_MS); // each try that fails is an error too, and must not put it off
   });
   return () => stop.abort();
 }

@@ -31,7 +31,8 @@ export function log(links) {
       if (!(problem instanceof Problem)) throw problem;
       if (problem.status !== 404) words.textContent = problem.detail;
     }
-    timer = ended(run) ? null : setTimeout(read, EVERY_MS);
+    // a page that says that the run is gone has no log
+    timer = ended(run) || !section.isConnected ? null : setTimeout(read, EVERY_MS);
   };
   section.update = (now) => {
     const first = run === null || run.status !== now.status;

@@ -2,7 +2,7 @@
 
 import { chip, el } from "../dom.js";
 import { duration, number } from "../format.js";
-import { say } from "./keyed_rows.js";
+import { keyedRows, say, showOnce } from "./keyed_rows.js";
 import { bestEpoch } from "./states.js";
 
 const COLUMNS = [
@@ -29,7 +29,7 @@ export function tiles() {
   const node = el("dl", { class: "tiles" }, values.map(({ name, value, note }) => el("div", {}, el("dt", {}, name), value, note)));
   node.update = ({ epochs }) => {
     const best = bestEpoch(epochs), last = epochs.at(-1);
-    const validated = epochs.findLast((each) => Number.isFinite(each.validation_loss));
+    const validated = epochs.filter((each) => Number.isFinite(each.validation_loss)).at(-1);
     const timed = epochs.filter((each) => Number.isFinite(each.seconds));
     const mean = timed.length ? timed.reduce((sum, each) => sum + each.seconds, 0) / timed.length : null;
     const said = [
@@ -53,6 +53,7 @@ export function epochTable() {
     el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Epoch"), COLUMNS.map(([name]) => el("th", { scope: "col", class: "num" }, name)))), body));
   const section = el("section", { class: "card", "aria-labelledby": "epochs-title", hidden: true },
     el("h2", { id: "epochs-title" }, "Epochs"), box);
+  const rows = keyedRows(body, epochRow); // there may be thousands
   let shown = "";
   section.update = ({ epochs }) => {
     section.hidden = epochs.length === 0;
@@ -60,9 +61,15 @@ export function epochTable() {
     if (now === shown) return;
     shown = now;
     const best = bestEpoch(epochs)?.epoch;
-    body.replaceChildren(...epochs.toReversed().map((each) => el("tr", {},
-      el("th", { scope: "row" }, each.epoch, each.epoch === best && [" ", chip("best", "ok")]),
-      COLUMNS.map(([, said]) => el("td", { class: "num" }, said(each))))));
+    rows([...epochs].reverse().map((each) => ({ id: each.epoch, best: each.epoch === best, ...each })));
   };
   return section;
+}
+
+function epochRow() {
+  const row = el("tr", {});
+  const update = (each) => showOnce(row, JSON.stringify(each), () => [
+    el("th", { scope: "row" }, each.epoch, each.best && [" ", chip("best", "ok")]),
+    COLUMNS.map(([, said]) => el("td", { class: "num" }, said(each)))]);
+  return { row, update };
 }

@@ -13,12 +13,12 @@ export function samples(links) {
     image, words);
   let shown = null;
   section.update = async ({ epochs }) => {
-    const last = epochs.findLast((each) => Number.isFinite(each.validation_dice))?.epoch ?? null;
+    const last = epochs.filter((each) => Number.isFinite(each.validation_dice)).at(-1)?.epoch ?? null;
     if (last === null || last === shown) return;
     const before = shown;
     shown = last;
     try {
-      image.src = await pictureSource(links.samples);
+      image.src = (await pictureSource(links.samples)).source;
       words.textContent = `Slices of the validation patients after epoch ${last}: outlined by the expert in green, by the network in red.`;
       section.hidden = false;
     } catch (problem) {

@@ -1,6 +1,6 @@
 // A control of a form with its label, its explanation and what is wrong with it.
 
-import { el } from "../dom.js";
+import { el } from "./dom.js";
 
 /**
  * A labelled control; `hints` are lines below it. The node has `wrong(messages)`, which marks it, and with [] clears it.
@@ -22,13 +22,16 @@ export function field(control, label, ...hints) {
   return node;
 }
 
-/** A <select> of [value, text] pairs; a third member is the reason why it cannot be chosen. */
+/** A <select> of [value, text] pairs; a third member is the reason why it cannot be chosen. Without `value` the first is chosen. */
 export function choose(id, pairs, value, attributes = {}) {
   const select = el("select", { id, name: id, ...attributes }, pairs.map(([each, text, why]) =>
     el("option", { value: each, disabled: Boolean(why) }, why ? `${text} (${why})` : text)));
-  select.value = value;
+  if (pairs.some(([each]) => each === value)) select.value = value;
   return select;
 }
+
+/** Takes away what was said of these fields. */
+export const clearWrong = (fields) => fields.forEach((each) => each.wrong([]));
 
 /** Says what the API found wrong, each at its field; resolves names by `find(name)`. Returns the messages that have no field. */
 export function markWrong(errors, find) {
@@ -48,7 +51,8 @@ export function markWrong(errors, find) {
   return rest;
 }
 
-/** A sentence of the API in which `names` stand between backticks, as nodes. */
-export function prose(text) {
-  return text.split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
+/** The same for `fields`, by name; whether all that is wrong stands at a field, and nothing else needs to be said. */
+export function allMarked(errors, fields) {
+  const rest = markWrong(errors ?? {}, (name) => fields[name]);
+  return rest.length === 0 && Object.keys(errors ?? {}).length > 0;
 }
