@@ -18,6 +18,7 @@ from shared.contract.names import DEFAULT_ALIAS, SegmentationStatus
 from shared.imaging.thumbnail import LARGEST, SMALLEST, USUAL
 
 MASK_FORMATS = ("rle", "png", "none")
+MIN_REGION_PLANES = ("slices", "rows")
 MAX_WAIT_S = 20.0
 MAX_COLUMNS = 30
 
@@ -312,6 +313,13 @@ class Result(ma.Schema):
     slices = ma.fields.List(ma.fields.Nested(SliceArea), metadata={"description": "Every slice."})
     largest_slice = ma.fields.Integer(
         allow_none=True, metadata={"description": "The one with most tumour; null where there is none."}
+    )
+    min_region_plane = ma.fields.String(
+        validate=OneOf(MIN_REGION_PLANES),
+        metadata={
+            "description": "In which planes regions under `min_region_pixels` were left out: each slice, or, where the "
+            "network saw axial slices of another acquisition, the plane through one row of all slices."
+        },
     )
     stored = ma.fields.Dict(
         keys=ma.fields.String(),

@@ -42,10 +42,11 @@ class VolumeMade:
     format: str = "DICOM"
     known: bool = True  # how it lies in the patient
     dtype: type = np.uint16
+    row_mm: float = 0.5
 
     @property
     def grid(self) -> Grid:
-        return grid_of(np.diag([-0.5, -0.5, 3.0, 1.0]), (56, 40, self.slices), known=self.known)
+        return grid_of(np.diag([-0.5, -self.row_mm, 3.0, 1.0]), (56, 40, self.slices), known=self.known)
 
     def pixels(self) -> np.ndarray:
         """(D, 40, 56, C): a value of its own in each slice and channel, brighter to the right."""
@@ -79,6 +80,7 @@ def make_volume(
     result = measure_volume(
         labels_DHW > 0, probability_DHW, grid, spacing, threshold=0.5, min_region_pixels=1
     )
+    result["min_region_plane"] = "slices"
     result["mask"] = rle_slices(labels_DHW > 0)
     if made.classes:
         result["classes"] = classes_of(

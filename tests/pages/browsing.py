@@ -1,5 +1,6 @@
 """A real Chromium for tests of the pages: what it complains about, what it asks for, and what axe finds."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -81,3 +82,28 @@ def sign_in(page: Page, secret: str) -> None:
 def payload(path: Path) -> dict[str, Any]:
     """A file as Playwright gives it to a file field."""
     return {"name": path.name, "mimeType": "application/octet-stream", "buffer": path.read_bytes()}
+
+
+def slider(page: Page, name: str, value: int) -> None:
+    """Moves a slider and lets it go, as a hand does."""
+    page.get_by_role("slider", name=name).fill(str(value))
+
+
+def painted(page: Page) -> int:
+    """How many pixels of the layer over the picture have a colour."""
+    script = """() => {
+      const canvas = document.querySelector("canvas.paint");
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let count = 0;
+      for (let at = 3; at < data.length; at += 4) count += data[at] > 0;
+      return count;
+    }"""
+    return page.evaluate(script)
+
+
+def area(page: Page) -> int:
+    """The pixels that the panel names."""
+    text = page.get_by_role("region", name="Measurements").inner_text()
+    found = re.search(r"([\d,]+) pixels", text)
+    assert found, text
+    return int(found[1].replace(",", ""))

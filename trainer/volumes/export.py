@@ -62,6 +62,7 @@ def export(study: Study, order: VolumeOrder, on_progress: Progress) -> tuple[dic
         result["classes"] = classes_of(
             labels_DHW, order.labels, pixel_mm2=size.pixel_mm2, voxel_mm3=size.voxel_mm3
         )
+    result["min_region_plane"] = "rows" if cut.across else "slices"
     result["mask"] = rle.rle_slices(mask_DHW)
     on_progress(0.5)
     with (folder / PROBABILITY_ZIP).open("wb") as file:

@@ -83,7 +83,7 @@ export function lineChart({ label, x = "", y = "", series, fromZero = true, digi
     }));
   moveCursor(cursor);
 
-  const readout = el("output", { class: "readout" });
+  const readout = el("span", { class: "readout", "aria-hidden": "true" });
   const nearest = (event) => {
     const box = picture.getBoundingClientRect();
     const wanted = left + (((event.clientX - box.left) / box.width) * WIDTH - BOX.left) / inner.width * (right - left);

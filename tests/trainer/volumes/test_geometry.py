@@ -191,4 +191,4 @@ def test_small_regions_are_left_out_of_what_the_network_saw(tmp_path):
     voxels_ZYX[5:15, 9, 5:15] = MARK
     study, result = segment(tmp_path, dicom.write(tmp_path / "files", dicom.series(voxels_ZYX, cube)), 20, 50)
     assert study.image["plane"] == "coronal"
-    assert result["area_pixels"] == 100
+    assert (result["area_pixels"], result["min_region_plane"]) == (100, "rows")

@@ -1,6 +1,7 @@
-// Every file that the API offers of a result, with a word on what it is for.
+// Every file that the API offers of a result, and the mask of another threshold as it is on the screen.
 
-import { el } from "../dom.js";
+import { button, el } from "../dom.js";
+import { number } from "../format.js";
 
 function query(link, options) {
   const at = new URL(link, location.href);
@@ -8,8 +9,27 @@ function query(link, options) {
   return at.pathname + at.search;
 }
 
-/** The list of downloads; `state` is the viewer's, so that the overlay comes as it is shown. */
-export function downloads(job, state) {
+/** A mask (1 is tumour) as a PNG of 0 and 255. */
+export function maskPicture(mask, { width, height }) {
+  const canvas = new OffscreenCanvas(width, height), context = canvas.getContext("2d");
+  const data = context.createImageData(width, height), out = new Uint32Array(data.data.buffer);
+  for (let at = 0; at < out.length; at += 1) out[at] = mask[at] === 1 ? 0xffffffff : 0xff000000;
+  context.putImageData(data, 0, 0);
+  return canvas.convertToBlob({ type: "image/png" });
+}
+
+async function save(make, name) {
+  const href = URL.createObjectURL(await make());
+  el("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
+}
+
+/**
+ * The list of downloads; `state` is the viewer's, so that the overlay comes in its colour and strength.
+ *
+ * The files are those of the result's own threshold; `asShown` makes the mask of another one, or is null.
+ */
+export function downloads(job, state, asShown) {
   const { links } = job, volume = "slices" in job.image;
   const slice = volume ? state.index : null, of = volume ? ` of slice ${slice}` : "";
   const name = (kind, ending) => `${kind}-${job.id}${volume ? `-${slice}` : ""}.${ending}`;
@@ -28,5 +48,11 @@ export function downloads(job, state) {
     ["Contours in pixels (GeoJSON)", links.contours, `contours-${job.id}.geojson`],
     job.image.affine && ["Contours in patient millimetres (GeoJSON)", query(links.contours, { coordinates: "patient" }), `contours-mm-${job.id}.geojson`],
   ].filter(Boolean);
-  return el("ul", { class: "downloads" }, entries.map(([text, href, file]) => el("li", {}, el("a", { href, download: file }, text))));
+  const list = el("ul", { class: "downloads" }, entries.map(([text, href, file]) => el("li", {}, el("a", { href, download: file }, text))));
+  if (!asShown) return list;
+  return [
+    el("p", { class: "notice warn" }, `These files are of the result's own threshold, ${number(job.result.threshold, 3)}, and not of the one that is shown. `,
+      button(`Mask as it is shown${of} (PNG)`, () => save(asShown, name("mask-as-shown", "png")), { kind: "second small" })),
+    list,
+  ];
 }

@@ -13,13 +13,13 @@ const VOLUME_KEYS = [
 ];
 
 /** What the keys do, for sighted readers and, by its id, for the stage's description. */
-export function keyHelp(id, volume) {
+export function keyHelp(id, volume, lies) {
   const keys = volume ? [...VOLUME_KEYS, ...KEYS.filter(([key]) => key !== "arrows")] : KEYS;
   const pointer = volume
     ? "Wheel: slices. Ctrl + wheel or pinch: zoom. Drag: move. Double click: fit."
-    : "Wheel or pinch: zoom. Drag: move. Double click: fit.";
+    : "Wheel (once the picture has the focus) or pinch: zoom. Drag: move. Double click: fit.";
   return el("details", { class: "keys" }, el("summary", {}, "Keys and pointer"),
-    el("div", { id }, el("p", { class: "hint" }, pointer),
+    el("div", { id }, el("p", { class: "hint" }, pointer, lies && ` The patient lies thus: ${lies}.`),
       el("dl", {}, keys.map(([key, does]) => [el("dt", {}, key), el("dd", {}, does)]))));
 }
 

@@ -15,7 +15,6 @@ export class Masker {
     this.height = height;
     this.mask = new Uint8Array(width * height); // 1 is tumour; 2 was left out as too small
     this.queue = new Int32Array(width * height);
-    this.boxes = []; // of the regions of the last mask
   }
 
   /**
@@ -50,7 +49,6 @@ export class Masker {
       });
     }
     regions.sort((a, b) => b.area - a.area);
-    this.boxes = regions.map((region) => region.bbox);
     return { area, confidence: area ? sum / area / 255 : 1 - left / 255, coverage: area / (width * this.height), regions };
   }
 
@@ -81,31 +79,42 @@ export class Masker {
     }
     return { area: tail, sum, x: xs, y: ys, left, right, top, bottom };
   }
+}
 
-  /** The mask's border as an SVG path along the pixels' edges, in image coordinates. */
-  outline() {
-    const { mask, width, height, boxes } = this;
-    if (!boxes.length) return "";
-    const left = Math.min(...boxes.map(([x]) => x)), right = Math.max(...boxes.map(([x, , w]) => x + w));
-    const top = Math.min(...boxes.map(([, y]) => y)), bottom = Math.max(...boxes.map(([, y, , h]) => y + h));
-    const inside = (x, y) => x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x] === IN;
-    const parts = [];
-    for (let y = top; y <= bottom; y += 1) {
-      for (let x = left; x < right; x += 1) {
-        if (inside(x, y) === inside(x, y - 1)) continue;
-        const from = x;
-        while (x + 1 < right && inside(x + 1, y) !== inside(x + 1, y - 1)) x += 1;
-        parts.push(`M${from} ${y}H${x + 1}`);
-      }
+/** The border of a mask (1 is tumour) as an SVG path along the pixels' edges, in image coordinates. */
+export function outline(mask, width, height) {
+  const { left, right, top, bottom } = bounds(mask, width);
+  const inside = (x, y) => x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x] === IN;
+  const parts = [];
+  for (let y = top; y <= bottom; y += 1) {
+    for (let x = left; x < right; x += 1) {
+      if (inside(x, y) === inside(x, y - 1)) continue;
+      const from = x;
+      while (x + 1 < right && inside(x + 1, y) !== inside(x + 1, y - 1)) x += 1;
+      parts.push(`M${from} ${y}H${x + 1}`);
     }
-    for (let x = left; x <= right; x += 1) {
-      for (let y = top; y < bottom; y += 1) {
-        if (inside(x, y) === inside(x - 1, y)) continue;
-        const from = y;
-        while (y + 1 < bottom && inside(x, y + 1) !== inside(x - 1, y + 1)) y += 1;
-        parts.push(`M${x} ${from}V${y + 1}`);
-      }
-    }
-    return parts.join("");
   }
+  for (let x = left; x <= right; x += 1) {
+    for (let y = top; y < bottom; y += 1) {
+      if (inside(x, y) === inside(x - 1, y)) continue;
+      const from = y;
+      while (y + 1 < bottom && inside(x, y + 1) !== inside(x - 1, y + 1)) y += 1;
+      parts.push(`M${x} ${from}V${y + 1}`);
+    }
+  }
+  return parts.join("");
+}
+
+/** The box of a mask's pixels, right and bottom exclusive; of an empty one, nothing is between them. */
+function bounds(mask, width) {
+  let left = width, right = 0, top = Infinity, bottom = 0;
+  for (let at = 0; at < mask.length; at += 1) {
+    if (mask[at] !== IN) continue;
+    const x = at % width, y = (at - x) / width;
+    if (x < left) left = x;
+    if (x >= right) right = x + 1;
+    if (top === Infinity) top = y;
+    bottom = y + 1;
+  }
+  return { left, right, top: Math.min(top, bottom), bottom };
 }

@@ -18,21 +18,32 @@ const HEAT_TABLE = Uint32Array.from({ length: 256 }, (_, value) => (value < 3 ? 
 /** `#ff8800` -> [255, 136, 0]. */
 export const parseColor = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
 
-/** Paints `slice` with `mask` (1 is tumour) as `view` says: fill, outline, mask, probability or image. */
-export function paint(context, { width, height }, slice, mask, view, color) {
-  const data = context.createImageData(width, height);
-  const out = new Uint32Array(data.data.buffer);
-  if (view === "fill") fill(out, mask, slice.labels, rgba(...color));
-  else if (view === "mask") for (let at = 0; at < out.length; at += 1) out[at] = mask[at] === 1 ? rgba(255, 255, 255) : rgba(0, 0, 0);
-  else if (view === "probability") for (let at = 0; at < out.length; at += 1) out[at] = HEAT_TABLE[slice.probability[at]];
-  context.putImageData(data, 0, 0);
+const WHITE = rgba(255, 255, 255), BLACK = rgba(0, 0, 0);
+
+/** Paints a slice and its mask (1 is tumour) into a canvas of width x height; keeps its buffer. */
+export class Painter {
+  constructor(canvas) {
+    this.context = canvas.getContext("2d");
+    this.data = this.context.createImageData(canvas.width, canvas.height);
+    this.out = new Uint32Array(this.data.data.buffer);
+  }
+
+  /** As `view` says: fill, outline, mask, probability or image; the last two and the outline need no fill. */
+  paint({ probability, labels }, mask, view, color) {
+    const { out } = this;
+    if (view === "fill") fill(out, mask, labels, rgba(...color));
+    else if (view === "mask") for (let at = 0; at < out.length; at += 1) out[at] = mask[at] === 1 ? WHITE : BLACK;
+    else if (view === "probability") for (let at = 0; at < out.length; at += 1) out[at] = HEAT_TABLE[probability[at]];
+    else out.fill(0);
+    this.context.putImageData(this.data, 0, 0);
+  }
 }
 
 /** Tumour in one colour; where classes are known, each in its own, and what another threshold added in the one colour. */
 function fill(out, mask, labels, color) {
   const known = labels && new Uint32Array(labels.data.buffer);
-  const none = rgba(0, 0, 0);
   for (let at = 0; at < out.length; at += 1) {
-    if (mask[at] === 1) out[at] = known && known[at] !== none ? known[at] : color;
+    if (mask[at] !== 1) out[at] = 0;
+    else out[at] = known && known[at] !== BLACK ? known[at] : color;
   }
 }

@@ -8,12 +8,12 @@ import { levelThreshold } from "./mask.js";
 const MOST_REGIONS = 20;
 const NO_REGION = "None at this threshold.";
 
-/** {headline, node, regions, sync(measured)}, elements that are kept up to date; `set(name, value)` changes the viewer's state. */
+/** {headline, node, regions, sync(measured), said()}: elements that are kept up to date, and the verdict in words; `set(name, value)` changes the viewer's state. */
 export function panel({ job, state, set, level, volume, highlight }) {
-  const verdict = el("div", { class: "verdict", role: "status" });
+  const verdict = el("p", { class: "verdict" });
   const slider = el("input", { type: "range", id: "threshold-slider", min: 1, max: 255, value: level, "aria-describedby": "threshold-note",
     oninput: () => set("level", Number(slider.value)), onchange: () => set("settled", true) });
-  const threshold = el("output", { for: "threshold-slider" });
+  const threshold = el("span", { class: "value", "aria-hidden": "true" }); // the slider says it
   const note = el("p", { class: "hint", id: "threshold-note" });
   const reset = button("Back to the model's own", () => { set("level", level); set("settled", true); slider.focus(); }, { class: "link" });
   const numbers = el("dl", {}), regions = el("div", {}), spacing = spacingForm(state, set, volume);
@@ -35,17 +35,17 @@ export function panel({ job, state, set, level, volume, highlight }) {
       : `Computed here from the published probability map, by the service's own rule; send threshold=${threshold.textContent} to get the same.`;
     reset.hidden = own;
     spacing.sync();
-    show(verdict,
-      el("span", { class: "answer" }, measured.whole.area ? "Yes" : "No"),
-      el("span", {}, `${measured.whole.area ? "tumour found" : "no tumour found"} · confidence ${percent(measured.whole.confidence)}${measured.stale ? " · counting…" : ""}`));
-    verdict.className = `verdict ${measured.whole.area ? "found" : "clear"}`;
+    const { answer, words, kind } = judged(measured.whole);
+    show(verdict, el("span", { class: "answer" }, answer), " ", el("span", {}, words));
+    verdict.className = `verdict ${kind}`;
     show(numbers, volume ? ofVolume(measured) : ofPicture(measured.whole));
     // made again only for other regions: who stands on one of its buttons would lose the place
     const wanted = volume && own ? job : measured.slice;
     if ((own || wanted) && (listed.of !== wanted || listed.spacing !== state.spacing)) {
       listed = { of: wanted, spacing: state.spacing };
       const of = own ? job.result.regions : counted(measured.slice);
-      show(regions, volume && own ? volumeRegions(of, set) : pictureRegions(of, state, highlight));
+      const where = volume && !own && el("p", { class: "hint" }, `Of slice ${state.index}, at this threshold.`);
+      show(regions, where, volume && own ? volumeRegions(of, state, set) : pictureRegions(of, state, highlight));
     }
   }
 
@@ -60,16 +60,25 @@ export function panel({ job, state, set, level, volume, highlight }) {
 
   function ofVolume({ slice, whole }) {
     const area = pixelArea(state.spacing), voxel = voxelVolume(state.spacing);
+    const ofSlice = row(`Slice ${state.index}`, slice ? `${area ? `${number(slice.area * area)} mm², ` : ""}${number(slice.area)} pixels` : "…");
+    if (!whole) return [row("All slices", "counted when the slider is let go…"), ofSlice];
     return [
       row("Volume", voxel ? el("strong", {}, `${number(whole.area * voxel)} mm³`) : el("span", { class: "hint" }, "not in mm³: the spacing is not known"), el("br"),
         voxel && whole.area * voxel >= 1000 && `${number((whole.area * voxel) / 1000)} ml, `, `${number(whole.area)} voxels`),
       row("Coverage", `${(whole.coverage * 100).toFixed(2)} % of the volume`),
       row("Slices with tumour", `${whole.areas.filter(Boolean).length} of ${whole.areas.length}`),
-      row(`Slice ${state.index}`, slice ? `${area ? `${number(slice.area * area)} mm², ` : ""}${number(slice.area)} pixels` : "…"),
+      ofSlice,
     ];
   }
 
-  return { headline, node, regions, sync };
+  return { headline, node, regions, sync, said: () => `At threshold ${threshold.textContent}: ${verdict.textContent}` };
+}
+
+/** The verdict in words; null where not all slices were counted yet. */
+function judged(whole) {
+  if (!whole) return { answer: "…", words: "not counted at this threshold yet", kind: "waits" };
+  if (!whole.area) return { answer: "No", words: `no tumour found · confidence ${percent(whole.confidence)}`, kind: "clear" };
+  return { answer: "Yes", words: `tumour found · confidence ${percent(whole.confidence)}`, kind: "found" };
 }
 
 const row = (name, ...value) => [el("dt", {}, name), el("dd", {}, value)];
@@ -91,11 +100,12 @@ function pictureRegions(regions, state, highlight) {
   ];
 }
 
-function volumeRegions(regions, set) {
+function volumeRegions(regions, state, set) {
   if (!regions.length) return NO_REGION;
   const go = (index) => button(String(index), () => set("index", index), { class: "link", "aria-label": `Go to slice ${index}` });
+  const voxel = voxelVolume(state.spacing);
   const rows = regions.slice(0, MOST_REGIONS).map((region, index) => [
-    String(index + 1), number(region.voxels), number(region.volume_mm3), number(region.max_diameter_mm), el("span", {}, go(region.slices[0]), " to ", go(region.slices[1])),
+    String(index + 1), number(region.voxels), voxel ? number(region.voxels * voxel) : "–", number(region.max_diameter_mm), el("span", {}, go(region.slices[0]), " to ", go(region.slices[1])),
   ]);
   return [
     table("Table of regions", ["#", "Voxels", "mm³", "Diameter, mm", "Slices"], rows),

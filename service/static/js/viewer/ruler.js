@@ -3,6 +3,8 @@
 import { announce, svg } from "../dom.js";
 import { number } from "../format.js";
 
+const GRAB = 14, LEAST = 3; // pixels of the screen
+
 /** `spacing()` gives [row, column] in mm, or null. */
 export class Ruler {
   constructor(stage, spacing) {
@@ -67,10 +69,25 @@ export class Ruler {
     this.text.setAttribute("y", Math.min(y1, y2) - 12);
   }
 
+  /** Near an end that end is taken; elsewhere a new ruler is drawn. A click, without a way, changes nothing. */
   #point({ phase, at }) {
-    if (phase === "start") this.ends = [at, at];
-    else if (phase === "move" && this.ends) this.ends[1] = at;
-    else if (phase === "end" && this.ends) announce(this.said());
+    if (phase === "start") {
+      this.before = this.ends;
+      const near = this.ends?.findIndex((end) => this.#apart(end, at) < GRAB) ?? -1;
+      this.active = near < 0 ? 1 : near;
+      if (near < 0) this.ends = [at, at];
+    } else if (phase === "move" && this.ends) {
+      this.ends = this.ends.map((end, index) => (index === this.active ? at : end));
+    } else if (phase === "end" && this.ends) {
+      if (this.#apart(...this.ends) < LEAST) this.ends = this.before;
+      announce(this.said());
+    }
     if (phase !== "hover") this.draw();
+  }
+
+  /** How far two points of the picture are apart on the screen. */
+  #apart(one, other) {
+    const [[x1, y1], [x2, y2]] = [one, other].map((point) => this.stage.toScreen(point));
+    return Math.hypot(x2 - x1, y2 - y1);
   }
 }

@@ -6,7 +6,7 @@ import { button, el } from "../dom.js";
 /** {node, sync(index, areas, unit)}; `go(index)` shows a slice. */
 export function scrubber({ count, largest, go, plane }) {
   const slider = el("input", { type: "range", id: "slice", min: 0, max: count - 1, oninput: () => go(Number(slider.value)) });
-  const at = el("output", { for: "slice" });
+  const at = el("span", { class: "value", "aria-hidden": "true" });
   const curve = el("div", { class: "area-curve" });
   let drawn = null, chart = null;
   const node = el("div", { class: "scrubber" },
@@ -20,7 +20,7 @@ export function scrubber({ count, largest, go, plane }) {
     node,
     sync(index, areas, unit) {
       slider.value = index;
-      at.textContent = `${index} of 0 to ${count - 1}`;
+      at.textContent = `${index} (0 to ${count - 1})`;
       slider.setAttribute("aria-valuetext", `slice ${index}${plane ? `, ${plane}` : ""}, ${areas[index] ? `tumour ${Math.round(areas[index])} ${unit}` : "no tumour"}`);
       if (drawn !== areas) {
         drawn = areas;

@@ -36,27 +36,59 @@ export class Slices {
     this.links = job.links;
     this.volume = "slices" in job.image;
     this.count = this.volume ? job.image.slices : 1;
+    this.across = job.result.min_region_plane === "rows";
     this.bytesEach = job.image.width * job.image.height * 6;
   }
 
-  /** {image: ImageBitmap, probability: Uint8Array, labels: ImageData or null}. Throws Problem, AbortError. */
-  load(index, modality = null, signal) {
+  /** Whether a slice is in memory. */
+  has(index, modality) {
+    return this.#kept.get(`${index} ${modality}`)?.done ?? false;
+  }
+
+  /**
+   * {index, image: ImageBitmap, probability: Uint8Array, labels: ImageData or null, own: Uint8Array or null}.
+   *
+   * `own` is the published mask, where it cannot be made of the slice alone. What nobody waits for any more is broken
+   * off. Throws Problem, AbortError.
+   */
+  load(index, modality, signal) {
     const key = `${index} ${modality}`;
-    const kept = this.#kept.get(key);
-    if (kept) {
-      this.#kept.delete(key);
-      this.#kept.set(key, kept); // the last one used is the last one to go
-      return kept;
-    }
-    const loading = this.#fetch(index, modality, signal);
-    this.#kept.set(key, loading);
-    loading.catch(() => this.#kept.delete(key));
+    let entry = this.#kept.get(key);
+    if (entry) this.#kept.delete(key); // and set again: the last one used is the last one to go
+    else entry = this.#begin(key, index, modality);
+    this.#kept.set(key, entry);
+    if (!entry.done) this.#wait(key, entry, signal);
+    this.#forget();
+    return entry.slice;
+  }
+
+  #begin(key, index, modality) {
+    const ending = new AbortController();
+    const entry = { ending, waiting: 0, done: false, slice: this.#fetch(index, modality, ending.signal) };
+    entry.slice.then(() => { entry.done = true; }, () => this.#drop(key, entry));
+    return entry;
+  }
+
+  #wait(key, entry, signal) {
+    entry.waiting += 1;
+    signal.addEventListener("abort", () => {
+      entry.waiting -= 1;
+      if (entry.done || entry.waiting) return;
+      this.#drop(key, entry); // at once, so that nobody gets what is being broken off
+      entry.ending.abort();
+    }, { once: true });
+  }
+
+  #drop(key, entry) {
+    if (this.#kept.get(key) === entry) this.#kept.delete(key);
+  }
+
+  #forget() {
     const most = Math.max(8, Math.floor(KEEP_BYTES / this.bytesEach));
-    for (const oldest of this.#kept.keys()) {
+    for (const [key, { done }] of this.#kept) {
       if (this.#kept.size <= most) break;
-      this.#kept.delete(oldest);
+      if (done) this.#kept.delete(key);
     }
-    return loading;
   }
 
   /** Loads the neighbours, so that the next step shows at once; nobody minds if that fails. */
@@ -74,11 +106,12 @@ export class Slices {
 
   async #fetch(index, modality, signal) {
     const slice = this.volume ? index : null;
-    const [image, probability, labels] = await Promise.all([
+    const [image, probability, labels, own] = await Promise.all([
       picture(address(this.links.image, { slice, modality }), signal).then((blob) => createImageBitmap(blob)),
       this.probability(index, signal),
       this.links.labels ? picture(address(this.links.labels, { slice }), signal).then(pixels) : null,
+      this.across ? picture(address(this.links.mask, { slice }), signal).then(greyBytes) : null,
     ]);
-    return { image, probability, labels };
+    return { index, image, probability, labels, own };
   }
 }

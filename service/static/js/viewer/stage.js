@@ -48,8 +48,8 @@ export class Stage extends EventTarget {
 
   /** Zooms by a factor around a point of the stage (its centre if none is given). */
   zoom(factor, at = [this.node.clientWidth / 2, this.node.clientHeight / 2]) {
-    const least = 0.5 * Math.min(this.node.clientWidth / this.width, this.node.clientHeight / this.height);
-    const scale = Math.min(MOST, Math.max(least, this.scale * factor)), change = scale / this.scale;
+    const fitted = Math.min(this.node.clientWidth / this.width, this.node.clientHeight / (this.height * this.aspect));
+    const scale = Math.min(Math.max(MOST, fitted * 8), Math.max(fitted / 2, this.scale * factor)), change = scale / this.scale;
     this.x = at[0] - (at[0] - this.x) * change;
     this.y = at[1] - (at[1] - this.y) * change;
     this.scale = scale;

@@ -1,14 +1,17 @@
 // Puts the viewer together: stage, controls, panel, slices; the state lives here and everything is redrawn from it.
 
-import { el, problemBox, svg, table } from "../dom.js";
-import { number } from "../format.js";
+import { pause } from "../api.js";
+import { announce, el, problemBox, show, svg } from "../dom.js";
+import { classTable } from "./classes.js";
 import { controls } from "./controls.js";
 import { display, drawImage } from "./display.js";
-import { downloads } from "./downloads.js";
+import { downloads, maskPicture } from "./downloads.js";
 import { keyHelp, stageKeys } from "./keys.js";
-import { Masker, thresholdLevel } from "./mask.js";
-import { pixelArea, spacingOf, total, voxelVolume } from "./measure.js";
-import { paint, parseColor } from "./paint.js";
+import { outline, thresholdLevel } from "./mask.js";
+import { masksOf } from "./masks.js";
+import { pixelArea, spacingOf } from "./measure.js";
+import { orientation } from "./orientation.js";
+import { Painter, parseColor } from "./paint.js";
 import { panel } from "./panel.js";
 import { about } from "./provenance.js";
 import { Ruler } from "./ruler.js";
@@ -17,6 +20,8 @@ import { Slices } from "./slices.js";
 import { Stage } from "./stage.js";
 
 const RED = "#ff3b30";
+const DWELL_MS = 40; // so long one stays on a slice before it is asked for
+const LISTS_MS = 150;
 // what canvases give back is changed by some privacy settings; then nothing that is counted here is true
 const DISTURBED = "This browser changes the pixels that pages read, so the mask that is drawn here is not the one that was measured. Do not use the threshold slider; the downloads are right.";
 let viewers = 0;
@@ -36,15 +41,15 @@ export class Viewer {
     this.slices = new Slices(job);
     this.volume = this.slices.volume;
     this.level = thresholdLevel(result.threshold);
-    this.masker = new Masker(image.width, image.height);
+    this.masks = masksOf(job, this.slices);
     this.state = {
       index: this.volume ? result.largest_slice ?? Math.floor(image.slices / 2) : 0,
       modality: image.modalities?.includes("flair") ? "flair" : image.modalities?.[0] ?? null,
       level: this.level, view: "fill", opacity: 0.45, color: RED, spacing: spacingOf(image),
     };
     if (!this.volume) this.state.modality = null;
-    this.whole = this.#published();
-    this.stale = false;
+    this.published = this.#published();
+    this.whole = this.published; // at the threshold of the state; null while that is not counted
     this.channel = null; // of the picture that is shown; null are all
     this.#build();
     this.#draw(); // what the result says needs no picture
@@ -69,6 +74,8 @@ export class Viewer {
     const keys = `keys-${(viewers += 1)}`;
     const set = (name, value) => this.set(name, value);
     this.stage = new Stage({ width: image.width, height: image.height, aspect: this.#aspect(), describedBy: keys, label: this.volume ? "Slice with the mask painted over it" : "Image with the mask painted over it" });
+    this.painter = new Painter(this.stage.paint);
+    const lies = orientation(this.stage, image.affine);
     this.ruler = new Ruler(this.stage, () => (pixelArea(state.spacing) ? [state.spacing.row, state.spacing.column] : null));
     this.controls = controls({ state, set, stage: this.stage, ruler: this.ruler, classes: Boolean(result.classes?.length), modalities: this.volume ? image.modalities ?? [] : [] });
     this.panel = panel({ job, state, set, level: this.level, volume: this.volume, highlight: (box, go = true) => this.#highlight(box, go) });
@@ -76,13 +83,14 @@ export class Viewer {
     this.readout = el("p", { class: "readout under", "aria-hidden": "true" });
     this.trouble = el("div", {});
     this.files = el("div", {});
+    this.classes = el("div", {});
     this.node = el("div", { class: "viewer" }, this.panel.headline,
       el("div", { class: "viewer-main" }, this.controls.node, el("div", { class: "stage-box" }, this.stage.node, this.controls.tools), this.trouble, this.readout, this.scrubber && this.scrubber.node,
-        display(image.modalities?.length ? 1 : image.channels, (shown) => this.#display(shown)), keyHelp(keys, this.volume)),
+        display(image.modalities?.length ? 1 : image.channels, (shown) => this.#display(shown)), keyHelp(keys, this.volume, lies)),
       el("div", { class: "viewer-side" }, this.panel.node),
       el("div", { class: "viewer-below" },
         el("section", { class: "card" }, el("h2", {}, "Regions"), this.panel.regions),
-        result.classes?.length > 0 && el("section", { class: "card" }, el("h2", {}, "Classes"), this.#classes()),
+        result.classes?.length > 0 && el("section", { class: "card" }, el("h2", {}, "Classes"), this.classes),
         el("section", { class: "card" }, el("h2", {}, "Downloads"), this.files),
         el("section", { class: "card" }, el("h2", {}, "Where it comes from"), about(job))));
     this.stage.node.addEventListener("keydown", stageKeys({ state, set, stage: this.stage, ruler: this.ruler, volume: this.volume, largest: () => this.#largest() }));
@@ -96,11 +104,11 @@ export class Viewer {
     return row && column && row / column > 0.1 && row / column < 10 ? row / column : 1;
   }
 
-  /** Changes the state and redraws what follows from it. */
+  /** Changes the state and redraws what follows from it; "settled" is a slider that was let go. */
   set(name, value) {
     const { state } = this;
     if (name === "settled") {
-      if (this.volume) this.#count();
+      this.#settle();
       return;
     }
     if (name === "index") value = Math.min(this.slices.count - 1, Math.max(0, value));
@@ -108,28 +116,54 @@ export class Viewer {
     state[name] = value;
     if (name === "index" || name === "modality") this.#load();
     if (name === "spacing") this.stage.setAspect(this.#aspect());
-    if (name === "level" && this.volume) this.stale = state.level !== this.level;
+    if (name === "level") this.#unsettle();
     if (name === "opacity") this.#blend(); // nothing is painted again
     else this.#redraw();
     this.controls.sync();
   }
 
-  /** Shows the slice of the state; of quick steps only the last one is waited for. */
+  /** Another threshold: what was counted at the one before is not true of it. */
+  #unsettle() {
+    this.#counting.abort();
+    if (this.volume) this.whole = this.state.level === this.level ? this.published : null;
+  }
+
+  /** Counts all slices of a volume at the chosen threshold, as the service would; then says what was found. */
+  async #settle() {
+    const { level } = this.state;
+    if (this.volume && !this.whole) {
+      const { signal } = (this.#counting = new AbortController());
+      try {
+        const counted = await this.masks.ofAll(level, signal);
+        if (signal.aborted) return;
+        this.whole = counted;
+        this.#measured = null; // the slice may look otherwise, now that all are known
+      } catch (error) {
+        if (error.name !== "AbortError") show(this.trouble, problemBox(error));
+        return;
+      }
+    }
+    this.#redraw();
+    requestAnimationFrame(() => announce(this.panel.said()));
+  }
+
+  /** Shows the slice of the state; of quick steps only the last one is loaded. */
   async #load() {
     this.#turn.abort();
     const turn = (this.#turn = new AbortController());
     const { index, modality } = this.state;
     this.stage.node.setAttribute("aria-busy", "true");
     try {
-      const slice = await this.slices.load(index, modality, this.#ending.signal);
+      if (this.#shown && !this.slices.has(index, modality)) await pause(DWELL_MS, turn.signal);
+      const slice = await this.slices.load(index, modality, turn.signal);
       if (turn.signal.aborted) return;
-      this.#shown = { ...slice, index };
+      this.#shown = slice;
       this.#drawImage();
-      this.trouble.replaceChildren();
+      show(this.trouble);
       this.#redraw();
       if (this.volume) this.slices.ahead(index, modality, turn.signal);
     } catch (error) {
-      if (error.name !== "AbortError" && !turn.signal.aborted) this.trouble.replaceChildren(problemBox(error, el("button", { type: "button", class: "second small", onclick: () => this.#load() }, "Try again")));
+      if (error.name !== "AbortError") show(this.trouble, problemBox(error, el("button", { type: "button", class: "second small", onclick: () => this.#load() }, "Try again")));
     } finally {
       if (turn === this.#turn) this.stage.node.removeAttribute("aria-busy");
     }
@@ -155,35 +189,46 @@ export class Viewer {
   }
 
   #draw() {
-    const { state } = this;
+    const { state } = this, { width, height } = this.stage;
     if (this.#shown) {
       this.#measure();
-      paint(this.stage.paint.getContext("2d"), this.stage, this.#shown, this.masker.mask, state.view, parseColor(state.color));
-      this.stage.outline.setAttribute("d", state.view === "outline" ? this.masker.outline() : "");
+      this.painter.paint(this.#shown, this.#measured.mask, state.view, parseColor(state.color));
+      this.stage.outline.setAttribute("d", state.view === "outline" ? outline(this.#measured.mask, width, height) : "");
       this.stage.outline.setAttribute("stroke", state.color);
       this.#blend();
     }
     if (!this.volume && this.#measured) this.whole = { ...this.#measured, areas: [this.#measured.area] };
-    const current = this.#shown?.index === state.index; // else the slice is still on its way
-    this.panel.sync({ slice: current ? this.#measured : null, whole: this.whole, stale: this.stale });
+    const current = this.#shown?.index === state.index && this.#measured.sure; // else it is still on its way
+    this.panel.sync({ slice: current ? this.#measured : null, whole: this.whole });
     const area = pixelArea(state.spacing);
     if (this.scrubber) this.scrubber.sync(state.index, this.#areas(area), area ? "mm²" : "pixels");
-    this.files.replaceChildren(downloads(this.job, state));
+    this.#drawLists();
     this.controls.sync();
+  }
+
+  /** What needs no frame of its own while something moves. */
+  #drawLists() {
+    clearTimeout(this.lists);
+    this.lists = setTimeout(() => {
+      const { job, state } = this, own = state.level === this.level;
+      show(this.files, downloads(job, state, own ? null : this.#measured && (() => maskPicture(this.#measured.mask, this.stage))));
+      if (job.result.classes?.length) show(this.classes, classTable(job.result, state.spacing, own));
+    }, this.#shown ? LISTS_MS : 0);
   }
 
   /** Makes the mask anew, if slice or threshold are others. */
   #measure() {
-    const { probability } = this.#shown, { level } = this.state;
-    if (this.#measured?.of === probability && this.#measured.level === level) return;
-    this.#measured = { ...this.masker.make(probability, level, this.job.result.min_region_pixels), of: probability, level };
-    if (level === this.level && this.#measured.area !== this.#published().areas[this.#shown.index]) this.trouble.replaceChildren(el("div", { class: "notice warn", role: "alert" }, DISTURBED));
+    const { level } = this.state, slice = this.#shown;
+    if (this.#measured?.of === slice && this.#measured.level === level) return;
+    this.#measured = { ...this.masks.ofSlice(slice, level), of: slice, level };
+    if (level === this.level && this.#measured.area !== this.published.areas[slice.index]) show(this.trouble, el("div", { class: "notice warn", role: "alert" }, DISTURBED));
   }
 
   /** Areas of the slices in the unit that is known; the same list as long as they are the same. */
   #areas(pixel) {
-    if (this.areas?.of !== this.whole || this.areas.pixel !== pixel) {
-      this.areas = { of: this.whole, pixel, list: this.whole.areas.map((area) => area * (pixel ?? 1)) };
+    const of = this.whole ?? this.areas.of; // the curve of before, until the new one is counted
+    if (this.areas?.of !== of || this.areas.pixel !== pixel) {
+      this.areas = { of, pixel, list: of.areas.map((area) => area * (pixel ?? 1)) };
     }
     return this.areas.list;
   }
@@ -196,31 +241,8 @@ export class Viewer {
     this.controls.sync();
   }
 
-  /** Counts all slices of a volume at the chosen threshold, as the service would. */
-  async #count() {
-    this.#counting.abort();
-    const { level } = this.state;
-    if (level === this.level) {
-      Object.assign(this, { whole: this.#published(), stale: false });
-      this.#redraw();
-      return;
-    }
-    const { signal } = (this.#counting = new AbortController());
-    const { image, result } = this.job, masker = new Masker(image.width, image.height), measured = [];
-    try {
-      for (let index = 0; index < this.slices.count; index += 1) {
-        const { area, confidence } = masker.make(await this.slices.probability(index, signal), level, result.min_region_pixels);
-        measured.push({ area, confidence });
-      }
-      Object.assign(this, { whole: total(measured, image.width * image.height), stale: false });
-      this.#redraw();
-    } catch (error) {
-      if (error.name !== "AbortError") this.trouble.replaceChildren(problemBox(error));
-    }
-  }
-
   #largest() {
-    const { areas } = this.whole;
+    const { areas } = this.whole ?? this.published;
     return areas.indexOf(Math.max(...areas));
   }
 
@@ -238,17 +260,14 @@ export class Viewer {
     this.readout.textContent = inside ? `x ${column}, y ${line} · probability ${(this.#shown.probability[line * width + column] / 255).toFixed(3)}` : "";
   }
 
+  /** Over a volume: slices. Over a picture: zoom, once it has the focus; else the page scrolls on. */
   #wheel(event) {
+    const { index } = this.state, step = Math.sign(event.deltaY);
+    const zooms = event.ctrlKey || event.metaKey || (!this.volume && (document.activeElement === this.stage.node || !this.stage.fitted));
+    const scrubs = this.volume && !zooms && index + step >= 0 && index + step < this.slices.count;
+    if (!zooms && !scrubs) return;
     event.preventDefault();
-    if (!this.volume || event.ctrlKey || event.metaKey) this.stage.wheel(event);
-    else this.set("index", this.state.index + Math.sign(event.deltaY));
-  }
-
-  #classes() {
-    const voxel = voxelVolume(this.state.spacing);
-    return table("Table of classes", ["Class", "Pixels", "mm²", voxel && "mm³"].filter(Boolean), this.job.result.classes.map((each) => [
-      el("span", {}, el("span", { class: `swatch class-${((each.label - 1) % 5) + 1}`, "aria-hidden": "true" }), each.name),
-      number(each.area_pixels), number(each.area_mm2), voxel && number(each.volume_mm3),
-    ].filter((cell) => cell !== null)));
+    if (zooms) this.stage.wheel(event);
+    else this.set("index", index + step);
   }
 }
