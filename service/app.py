@@ -47,6 +47,7 @@ from service.uploads import Uploads, uploads_folder
 from service.volume_renderings import VolumeRenderings
 from service.volumes import VolumeIntake
 from shared.imaging.picture import DecodeLimits
+from shared.imaging.proportions import true_size
 from shared.reported import read_reported
 from shared.storage.database import Database
 from shared.storage.datasets import Datasets
@@ -131,7 +132,9 @@ def create_app(
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(shells.blueprint)
-    app.jinja_env.globals.update(navigation=NAVIGATION, imported_by=static_files.imported_by)
+    app.jinja_env.globals.update(
+        navigation=NAVIGATION, imported_by=static_files.imported_by, true_size=true_size
+    )
     login.register(app, settings.secret_key or login.secret_of(settings.store.data_dir))
     errors.register(app)  # after Api, whose own handler it replaces
     app.wsgi_app = BodyGuard(app.wsgi_app)  # type: ignore[method-assign]

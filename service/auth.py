@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app, g, request, session
 
 from service.hosts import SAFE_METHODS, same_origin
-from shared.contract.errors import Forbidden, Unauthenticated
+from shared.contract.errors import Forbidden, FromElsewhere, Unauthenticated
 from shared.contract.names import Scope
 from shared.storage.keys import Key, Keys
 
@@ -50,7 +50,7 @@ class Authenticator:
         if key is None:
             raise Unauthenticated("Send a key as `Authorization: Bearer KEY`.")
         if request.method not in SAFE_METHODS and not same_origin(request):
-            raise Forbidden("A page of another site may not use this session.")
+            raise FromElsewhere("A page of another site may not use this session.")
         return Principal(key.id, key.scopes, key.name)
 
     def session_key(self) -> Key | None:

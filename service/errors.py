@@ -9,7 +9,7 @@ import structlog
 from flask import Flask, Response, g, has_request_context, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from shared.contract import errors
 
@@ -111,6 +111,8 @@ def _database_gone(error: Exception) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, Exception):
+        return _unexpected(error.original_exception)  # it broke after the view, where Flask asks nobody else
     status = error.code or 500
     if status < 400:  # a redirect that werkzeug raises
         return Response(status=status, headers=error.get_headers())

@@ -12,6 +12,7 @@ import gunicorn.util  # type: ignore[import-untyped]
 from service.linger import linger
 from service.settings import ServiceSettings
 from service.start import prepare, refuse_unsafe_addresses
+from service.tether import end_with_parent
 from service.uploads import Uploads, uploads_folder
 from service.wire import write_problem
 from shared.contract.config import ConfigError
@@ -87,7 +88,9 @@ def post_request(worker: Any, request: Any, environ: dict[str, Any], answer: Any
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Requests that do not parse never reach the application; gunicorn would answer them with HTML."""
+    """End with the arbiter; and requests that do not parse get a problem document, where gunicorn would send HTML."""
+    # SIGKILL: an orphan that ends gently holds the port for `graceful_timeout`, against the one that comes after it.
+    end_with_parent(worker.ppid, signal.SIGKILL)
     gunicorn.util.write_error = write_problem
 
 

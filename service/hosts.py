@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Request, request
 from werkzeug.exceptions import HTTPException
 
-from shared.contract.errors import Forbidden
+from shared.contract.errors import FromElsewhere
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -69,4 +69,4 @@ def _check() -> None:
     if host is not None and not is_loopback(host_name(host)):  # browsers always send one
         raise Misdirected
     if request.method not in SAFE_METHODS and not same_origin(request):
-        raise Forbidden("A page of another site may not send requests to this service.")
+        raise FromElsewhere("A page of another site may not send requests to this service.")

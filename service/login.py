@@ -14,7 +14,7 @@ from service.auth import SESSION_KEY, authenticator
 from service.container import services
 from service.errors import problem_document
 from service.hosts import same_origin
-from shared.contract.errors import Forbidden, Unauthenticated
+from shared.contract.errors import FromElsewhere, Unauthenticated
 
 blueprint = Blueprint("login", __name__)
 
@@ -94,11 +94,13 @@ def check_form() -> None:
     if not same_origin(request) or not hmac.compare_digest(
         sent.encode(), str(session.get(CSRF, "")).encode()
     ):
-        raise Forbidden(
+        raise FromElsewhere(
             "This form is too old or comes from elsewhere; load the page again and send it from there."
         )
     if CSRF not in session:
-        raise Forbidden("This browser sent no cookie; allow cookies for this site and load the page again.")
+        raise FromElsewhere(
+            "This browser sent no cookie; allow cookies for this site and load the page again."
+        )
 
 
 @blueprint.get("/login")
@@ -120,7 +122,8 @@ def sign_in() -> AnyResponse | tuple[str, int]:
     session.clear()
     session.permanent = True
     session[SESSION_KEY] = key.id
-    return redirect(onward or url_for("pages.home"), 303)
+    # `next` is a path within the application, which may be mounted somewhere below the site's root
+    return redirect(request.script_root + onward if onward else url_for("pages.home"), 303)
 
 
 @blueprint.post("/logout")
@@ -132,6 +135,6 @@ def sign_out() -> AnyResponse:
 
 
 def _inside(target: str) -> str:
-    """The target if it is a path of this site; a link to elsewhere must not start here."""
+    """The target if it is a path of this application; a link to elsewhere must not start here."""
     inside = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
     return target if inside and len(target) <= 300 else ""

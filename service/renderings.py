@@ -1,4 +1,4 @@
-"""Pictures of a segmentation, made when somebody asks; always of the upload's own width and height."""
+"""Pictures of a segmentation, made when somebody asks; of the upload's own width and height, but for thumbnails."""
 
 import hashlib
 import json
@@ -63,7 +63,7 @@ class Painter(Protocol):
         ...
 
     def thumbnail(self, job: SegmentationView, size: int) -> bytes:
-        """WebP of the overlay, or of the image alone where there is no mask; `size` pixels on its longer side."""
+        """WebP of the overlay (of the image where there is no mask) in true proportion; `size` is its longer side."""
         ...
 
     def contours(self, job: SegmentationView, place: Place, in_patient: bool) -> bytes:
@@ -123,7 +123,7 @@ class Renderings:
                     read_label_png(self.labels(job, Place())) if classes else _mask(job).astype(np.uint8)
                 )
                 pixels_HWC = render.overlay_classes(pixels_HWC, labels_HW)
-            return thumbnail(pixels_HWC, size)
+            return thumbnail(pixels_HWC, size, job.image.get("pixel_spacing_mm"))
 
     def contours(self, job: SegmentationView, place: Place, in_patient: bool) -> bytes:
         """GeoJSON in pixel coordinates; a picture does not say where it lies in a patient."""

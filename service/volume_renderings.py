@@ -75,7 +75,8 @@ class VolumeRenderings:
     def thumbnail(self, job: SegmentationView, size: int) -> bytes:
         """WebP of the slice with most tumour, with the mask painted over it."""
         with self._painting:
-            return thumbnail(self._tile(job, slice_of(job, Place())), size)
+            tile = self._tile(job, slice_of(job, Place()))
+            return thumbnail(tile, size, job.image.get("pixel_spacing_mm"))
 
     def contours(self, job: SegmentationView, place: Place, in_patient: bool) -> bytes:
         """GeoJSON of all slices, or of one; each feature says which."""
@@ -102,7 +103,8 @@ class VolumeRenderings:
             indices = _chosen(range(job.image["slices"]), most)
         with self._painting:
             tiles = _Painted(indices, lambda index: self._tile(job, index))
-            return render.png(montage(tiles, columns, indices))
+            spacing = job.image.get("pixel_spacing_mm")
+            return render.png(montage(tiles, columns, indices, spacing_mm=spacing))
 
     def _tile(self, job: SegmentationView, index: int) -> np.ndarray:
         """A slice with its mask, RGB (H, W, 3)."""

@@ -103,8 +103,8 @@ def overlay(job_id: str) -> Response:
 def thumbnail(job_id: str) -> Response:
     """The overlay small, for lists, as WebP
 
-    Never larger than the upload. Of a volume the slice with most tumour, else the middle one; of a picture without a
-    result the picture alone.
+    In true proportion where pixels are not square, and with no more pixels along its longer side than the upload. Of a
+    volume the slice with most tumour, else the middle one; of a picture without a result the picture alone.
     """
     job, size = _kept(job_id), query(ThumbnailQuery)["size"]
     return _answer(job, WEBP, "thumbnail", lambda: _painter(job).thumbnail(job, size), size)
@@ -132,7 +132,7 @@ def contours(job_id: str) -> Response:
 def montage(job_id: str) -> Response:
     """Overlays of a volume's slices beside each other, as PNG
 
-    409 for a single picture.
+    In true proportion where pixels are not square. 409 for a single picture.
     """
     job, wish = _kept(job_id), query(MontageQuery)
     _require_volume(job)

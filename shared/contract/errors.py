@@ -48,6 +48,13 @@ class Forbidden(ServiceError):
     title = "This API key may not do that"
 
 
+class FromElsewhere(Forbidden):
+    """A browser sent it, and no page of ours in this session made it."""
+
+    code = "from_elsewhere"
+    title = "No page of this service sent this"
+
+
 class NotFound(ServiceError):
     """No such thing, or another owner's."""
 

@@ -13,17 +13,22 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def montage(
-    tiles: Sequence[np.ndarray], columns: int, numbers: Sequence[int] | None = None, tile: int = TILE
+    tiles: Sequence[np.ndarray],
+    columns: int,
+    numbers: Sequence[int] | None = None,
+    tile: int = TILE,
+    spacing_mm: Sequence[float] | None = None,
 ) -> np.ndarray:
     """Slices of one size, (H, W), (H, W, 1) or RGB (H, W, 3), in rows of `columns` -> uint8 RGB (H', W', 3).
 
     Each has its number in its corner: those of `numbers`, or 0, 1, 2 and so on. One larger than `tile` is scaled
-    down, none is scaled up. ValueError without a slice or a column.
+    down; where `spacing_mm` (row, column) says that pixels are not square, each has its true proportions (see
+    `small`). ValueError without a slice or a column.
     """
     if not tiles or columns < 1:
         raise ValueError("a montage needs a slice and a column at least")
     named = zip(numbers if numbers is not None else range(len(tiles)), tiles, strict=True)
-    shown = [_numbered(small(picture, tile), number) for number, picture in named]
+    shown = [_numbered(small(picture, tile, spacing_mm), number) for number, picture in named]
     height, width, _ = shown[0].shape
     rows = -(-len(shown) // columns)
     whole = np.zeros(

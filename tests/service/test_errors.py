@@ -53,6 +53,19 @@ def test_an_unexpected_error_says_nothing_of_the_inside(api: Api, capsys: pytest
     assert "secret of /srv/data" in logged and "find-me" in logged
 
 
+def test_what_breaks_after_the_view_is_logged_and_told_like_the_rest(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("secret of /srv/data")
+
+    api.app.after_request(broken)  # type: ignore[type-var]
+    answer = api.client.get("/health/live")
+    assert answer.status_code == 500 and answer.content_type == "application/problem+json"
+    assert "request_id" in answer.json["detail"] and "secret" not in answer.text
+    assert "unexpected_error" in capsys.readouterr().out
+
+
 def test_a_database_that_is_gone_is_503(api: Api) -> None:
     def broken() -> None:
         raise OperationalError("SELECT 1", {}, Exception("postgres://user:password@host"))

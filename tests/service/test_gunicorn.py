@@ -73,7 +73,11 @@ class Running:
         models.set_alias("default", "lgg-unet")
         self._worker = threading.Thread(target=self._work)
         self._worker.start()
-        with self.log.open("wb") as log:
+        return self.launch()
+
+    def launch(self) -> "Running":
+        """Start gunicorn; return when it answers."""
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py", "service.wsgi:create()"],
                 cwd=ROOT,
@@ -156,6 +160,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def head(length: str, path: str = "/v1/segmentations") -> bytes:
     return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\n{length}\r\n\r\n".encode()
+
+
+def ended(process: psutil.Process) -> bool:
+    """Whether it does nothing any more; who inherited it may take its time to notice."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def first_line(connection: socket.socket) -> bytes:
@@ -336,6 +348,25 @@ def test_events_arrive_as_they_happen_and_do_not_hold_up_a_stop(tmp_path: Path) 
             running.process.terminate()
             running.process.wait(40)
             assert time.monotonic() - started < 10  # the stream alone would last 25 s
+    finally:
+        running.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word on a parent's death needs Linux")
+def test_processes_end_with_an_arbiter_that_is_killed_and_the_next_one_has_the_port(tmp_path: Path) -> None:
+    running = Running(tmp_path, WEB_PROCESSES=2)
+    running.start()
+    try:
+        workers = psutil.Process(running.process.pid).children()
+        with running.connect() as kept:  # an open connection: a gentle end would wait for it
+            kept.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert first_line(kept).split()[1] == b"200"
+            running.process.kill()
+            running.process.wait()
+            assert len(workers) == 2
+            until(lambda: all(map(ended, workers)), 3, "the end of both processes")
+            running.launch()
+        assert running.segment()[0] == 201
     finally:
         running.stop()
 

@@ -57,7 +57,7 @@ def test_where_a_key_is_asked_every_name_is_answered(guarded: Api) -> None:
 )
 def test_a_form_of_another_site_is_refused(api: Api, headers: dict[str, str]) -> None:
     for answer in (api.post(headers=headers), api.client.post("/segment", headers=headers)):
-        assert answer.status_code == 403 and not api.jobs.sent
+        assert (answer.status_code, answer.json["code"]) == (403, "from_elsewhere") and not api.jobs.sent
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}, {}])

@@ -73,6 +73,21 @@ def test_a_slice_leads_to_its_result(api: Api) -> None:
     assert nothing_inline(shown.text)
 
 
+def test_pixels_that_are_not_square_are_drawn_in_true_proportion(api: Api) -> None:
+    of_a_slice = send(api, pixel_spacing_mm="0.5,1").headers["Location"]
+    of_a_volume = send_volume(api, VolumeMade(row_mm=1.0))
+    for location, box in ((of_a_slice, "0 0 112 40"), (of_a_volume, "0 0 56 80")):
+        shown = api.client.get(location)
+        page = Page(shown.text)
+        drawn = [svg for svg in page.all("svg") if svg.get("role") == "img"]
+        assert len(drawn) == 4 and all(svg["viewbox"] == box and svg["aria-label"] for svg in drawn)
+        assert not [image for image in page.all("img") if "/v1/" in str(image["src"])]
+        for image in page.all("image"):
+            assert image["preserveaspectratio"] == "none"
+            assert api.client.get(str(image["href"])).status_code == 200
+        assert nothing_inline(shown.text)
+
+
 def send_volume(api: Api, made: VolumeMade, **fields: object) -> str:
     """The address of the volume's result."""
     assert api.jobs.worker is not None
@@ -226,6 +241,19 @@ def test_without_a_session_every_page_leads_to_login_and_back(guarded: Api) -> N
     assert guarded.client.get("/results").status_code == 200
 
 
+@pytest.mark.parametrize("wanted", ["/results?limit=5", "/system"])
+def test_login_leads_back_below_the_path_where_the_service_is_mounted(guarded: Api, wanted: str) -> None:
+    mounted = {"environ_overrides": {"SCRIPT_NAME": "/mri"}}
+    asked = guarded.client.get(wanted, **mounted).headers["Location"]
+    assert asked.startswith("/mri/login?next=/")
+    form = Page(guarded.client.get(asked.removeprefix("/mri"), **mounted).text)
+    (onward,) = [field["value"] for field in form.all("input") if field.get("name") == "next"]
+    _, secret = guarded.parts.keys.create("ward", ["infer"])
+    data = {"csrf_token": form.token(), "key": secret, "next": onward}
+    answer = guarded.client.post("/login", data=data, **mounted)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/mri{wanted}")
+
+
 @pytest.mark.parametrize(
     "target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
 )
@@ -243,7 +271,9 @@ def test_a_session_segments_with_a_token_and_not_without(guarded: Api) -> None:
     _, secret = guarded.parts.keys.create("ward", ["infer"])
     sign_in(guarded, secret)
     assert send(guarded).status_code == 303
-    assert send(guarded, csrf_token="wrong").status_code == 403
+    refused = send(guarded, csrf_token="wrong")
+    assert refused.status_code == 403
+    assert "No page of this service sent this" in refused.text and "API key may not" not in refused.text
     data = {"image": (io.BytesIO(SLICE), "a.png")}
     assert guarded.client.post("/segment", data=data).status_code == 403
 

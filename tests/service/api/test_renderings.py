@@ -85,6 +85,13 @@ def test_a_thumbnail_is_small_and_never_enlarged(
     assert picture_of(answer.data).shape == (*expected, 3)
 
 
+def test_a_thumbnail_has_true_proportions_and_the_other_pictures_those_of_the_upload(api: Api) -> None:
+    links = api.post(images.png(images.picture(64, 256, 3)), pixel_spacing_mm="2,0.5").json["links"]
+    assert picture_of(api.client.get(links["thumbnail"]).data).shape == (96, 96, 3)
+    for name in ("image", "mask", "probability", "overlay"):
+        assert picture_of(api.client.get(links[name]).data).shape[:2] == (64, 256)
+
+
 def test_a_thumbnail_of_a_real_slice_is_a_few_kilobytes(api: Api) -> None:
     made = api.post(Path("samples/tumour.tif").read_bytes()).json
     assert len(api.client.get(made["links"]["thumbnail"]).data) < 4000

@@ -187,6 +187,13 @@ def test_the_montage_shows_slices_with_tumour_or_all_of_them(api: Api, made: Mad
         assert answer.status_code == 422 and [*answer.json["errors"]] == [wrong.partition("=")[0]]
 
 
+def test_thumbnail_and_montage_have_true_proportions(api: Api, made: Made) -> None:
+    links = made(row_mm=1.4)["links"]  # 40 rows of 1.4 mm, 56 columns of 0.5 mm: twice as high as wide
+    assert picture_of(api.client.get(links["thumbnail"]).data).shape == (56, 28, 3)
+    assert png(api, links["montage"]).shape == (56, 3 * 28 + 2 * 2, 3)
+    assert png(api, links["overlay"]).shape == (40, 56, 3)
+
+
 def test_the_files_for_other_programs_are_there_where_they_can_be(api: Api, made: Made) -> None:
     links = made()["links"]
     nifti, dicom = api.client.get(links["nifti"]), api.client.get(links["segmentation"])

@@ -39,6 +39,10 @@ def test_large_slices_are_scaled_down_and_small_ones_are_not_scaled_up():
     assert montage(tiles(1, 400, 400), 1, tile=100).shape == (100, 100, 3)
 
 
+def test_pixels_that_are_not_square_are_shown_in_true_proportion():
+    assert montage(tiles(3, 64, 256), 2, tile=100, spacing_mm=[2.0, 0.5]).shape == (202, 202, 3)
+
+
 @pytest.mark.parametrize("shape", [(40, 60), (40, 60, 1), (300, 500, 1)])
 def test_grey_slices_become_rgb(shape):
     assert montage([np.zeros(shape, np.uint8)], 1).shape[2] == 3
