@@ -31,8 +31,8 @@ FIELD_NAMES = {
     **{field: f"{name.upper()} volume" for field, name in OF_MODALITIES.items()},
     "model": "Model",
     "threshold": "Threshold",
-    "pixel_spacing_mm": "Pixel spacing",
-    "slice_spacing_mm": "Slice spacing",
+    "pixel_spacing_mm": "Pixel spacing in mm",
+    "slice_spacing_mm": "Slice spacing in mm",
 }
 
 

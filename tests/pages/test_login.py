@@ -77,6 +77,20 @@ def test_a_session_is_enough_to_segment(open_guarded: Open, guarded: Guarded) ->
     expect(page.locator(".verdict:visible")).to_have_count(0)
 
 
+def test_a_session_that_ends_while_a_file_is_sent_loses_nothing(open_guarded: Open, guarded: Guarded) -> None:
+    page = open_guarded("/", expect_errors=True)
+    key_id, secret = guarded.key("infer")
+    sign_in(page, secret)
+    guarded.order("revoke", id=key_id)
+    page.get_by_label("Image files").set_input_files(payload(SAMPLES / "tumour.tif"))
+    with page.context.expect_page() as opened:
+        page.locator("#shown").get_by_role("link", name="Sign in in a new tab").click()
+    sign_in(opened.value, guarded.keys["infer"])
+    expect(opened.value.get_by_role("button", name="Sign out")).to_be_visible()
+    page.locator("#shown").get_by_role("button", name="Try again").click()
+    expect(page.locator(".verdict")).to_contain_text("tumour found")
+
+
 def test_a_key_that_may_not_segment_is_told(open_guarded: Open, guarded: Guarded) -> None:
     page = open_guarded("/", expect_errors=True)
     sign_in(page, guarded.keys["train"])

@@ -216,7 +216,8 @@ def test_every_download_of_a_result_comes(shown: Page) -> None:
 def test_recent_results_have_thumbnails_and_can_be_deleted(shown: Page, running: Run) -> None:
     cards = shown.locator(".result-card")
     expect(cards.first.locator("img")).to_have_js_property("complete", True)
-    address = cards.first.get_by_role("link").get_attribute("href")
+    address = shown.get_by_role("link", name="Link to this result").get_attribute("href")
+    expect(cards.first.get_by_role("link")).to_have_attribute("href", str(address))
     cards.first.get_by_role("button", name="Delete").click()
     dialog = shown.get_by_role("dialog")
     dialog.get_by_role("button", name="Keep it").click()

@@ -40,10 +40,12 @@ def test_without_a_network_nothing_is_lost_and_trying_again_makes_it_once(
     page = open_page(expect_errors=True)
     page.context.set_offline(True)
     choose(page)
-    expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
+    expect(page.get_by_role("alert")).to_contain_text("The service does not answer", timeout=15_000)
+    expect(page.get_by_role("alert")).to_contain_text("trying again makes nothing twice")
     before = newest(running)
     page.context.set_offline(False)
     page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Result: tumour.tif")).to_be_focused()
     expect(page.locator(".verdict")).to_contain_text("tumour found")
     made = newest(running)
     assert made != before
@@ -67,9 +69,53 @@ def test_an_answer_that_got_lost_is_asked_for_again_and_is_the_same_one(
 
     page.route("**/v1/segmentations", lose_the_answer)
     choose(page)
-    page.get_by_role("button", name="Try again").click()
-    expect(page.locator(".verdict")).to_contain_text("tumour found")
+    expect(page.locator("#shown").get_by_text("It may have been accepted.")).to_be_visible()
+    expect(page.locator(".verdict")).to_contain_text("tumour found", timeout=20_000)
     assert newest(running) == cut[0]
+
+
+def test_a_service_that_is_busy_is_asked_once_more_when_it_says_so(open_page: Open) -> None:
+    page = open_page(expect_errors=True)
+    keys: list[str] = []
+
+    def refuse_once(route) -> None:  # type: ignore[no-untyped-def]
+        if route.request.method != "POST" or keys:
+            route.continue_()
+        else:
+            route.fulfill(
+                status=503,
+                headers={"Retry-After": "1", "Content-Type": "application/problem+json"},
+                body='{"title": "No queue", "detail": "Try again later.", "code": "unavailable"}',
+            )
+        if route.request.method == "POST":
+            keys.append(route.request.headers["idempotency-key"])
+
+    page.route("**/v1/segmentations", refuse_once)
+    choose(page)
+    expect(page.locator("#shown").get_by_text("It is sent once more in 1 s")).to_be_visible()
+    expect(page.locator(".verdict")).to_contain_text("tumour found")
+    assert len(keys) == 2 and keys[0] == keys[1]
+
+
+def test_a_job_that_is_deleted_while_it_is_followed_is_gone(open_page: Open, running: Run) -> None:
+    page = open_page(expect_errors=True)
+
+    def hold(route) -> None:  # type: ignore[no-untyped-def]
+        """As if no worker took the job."""
+        answer = route.fetch()
+        waits = {"status": "queued", "progress": None} if answer.ok else {}
+        route.fulfill(response=answer, json={**answer.json(), **waits})
+
+    page.route(re.compile(r"/v1/segmentations(/\w+)?$"), hold)
+    choose(page)
+    expect(page.get_by_text("Waiting for its turn")).to_be_visible()
+    made = newest(running)
+    assert Client(str(running.address)).ask("DELETE", f"/v1/segmentations/{made}").status_code == 204
+    tab = page.get_by_role("list", name="Uploads").get_by_role("button")
+    expect(tab).to_contain_text("gone")
+    expect(page.get_by_role("alert")).to_contain_text("deleted")
+    page.get_by_role("button", name="Remove").click()
+    expect(tab).to_have_count(0)
 
 
 def test_a_worker_that_is_killed_in_the_middle_is_waited_for(open_page: Open, running: Run) -> None:

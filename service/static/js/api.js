@@ -20,8 +20,19 @@ export class Problem extends Error {
     this.checks = document.checks ?? null;
     this.status = status;
     this.retryAfter = retryAfter;
+    this.signIn = status === 401 ? signIn() : null;
   }
 }
+
+let stays = false;
+
+/** From now on a session that ended does not lead away from this page, which holds what would be lost; the Problem says where to sign in. */
+export function stayHere() {
+  stays = true;
+}
+
+/** Where a session that ended begins anew, to come back to this page. */
+const signIn = () => page(`login?next=${encodeURIComponent(location.pathname.slice(ROOT.length) + location.search)}`);
 
 const UNREACHABLE = {
   title: "The service does not answer",
@@ -40,11 +51,8 @@ function parsed(text, type) {
   }
 }
 
-function checked(status, type, text, retryAfter) {
-  if (status === 401) {
-    // the session has ended: sign in, and come back to this page
-    location.assign(page(`login?next=${encodeURIComponent(location.pathname.slice(ROOT.length) + location.search)}`));
-  }
+function checked(status, type, text, retryAfter, stay = stays) {
+  if (status === 401 && !stay) location.assign(signIn());
   const body = parsed(text, type);
   if (status >= 200 && status < 300) return body;
   throw new Problem(body !== null && typeof body === "object" ? body : UNREADABLE, status, Number(retryAfter) || null);
@@ -93,7 +101,7 @@ export function upload(address, form, { onProgress = () => {}, headers = {}, sig
     request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     request.onload = () => {
       try {
-        resolve(checked(request.status, request.getResponseHeader("Content-Type"), request.responseText, request.getResponseHeader("Retry-After")));
+        resolve(checked(request.status, request.getResponseHeader("Content-Type"), request.responseText, request.getResponseHeader("Retry-After"), true)); // the chosen file must not be lost
       } catch (problem) {
         reject(problem);
       }

@@ -35,6 +35,13 @@ export function show(node, ...children) {
   node.replaceChildren(...children.flat(Infinity).filter(Boolean));
 }
 
+/** The same; a focus that would be lost with what stood there goes to `heading`. */
+export function swap(node, heading, ...children) {
+  const lost = node.contains(document.activeElement);
+  show(node, ...children);
+  if (lost) heading.focus();
+}
+
 /** Says something to screen readers, without moving the focus. */
 export function announce(text) {
   need("#announcer").textContent = text;
@@ -47,6 +54,7 @@ export function problemBox(problem, ...actions) {
     el("p", {}, el("strong", {}, `${problem.title ?? "Something went wrong"}. `), problem.detail ?? problem.message),
     fields.length > 0 && el("ul", {}, fields.map(([field, messages]) =>
       el("li", {}, el("strong", {}, `${field}: `), messages.join(" ")))),
+    problem.signIn && el("p", {}, el("a", { href: problem.signIn, target: "_blank" }, "Sign in in a new tab"), ", then try again here."),
     problem.reference && el("p", { class: "hint" }, `${problem.status} · ${problem.code} · reference ${problem.reference}`),
     actions.length > 0 && el("p", { class: "actions" }, actions));
 }

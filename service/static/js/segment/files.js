@@ -23,6 +23,7 @@ export async function droppedFiles(transfer) {
 }
 
 async function walk(entry) {
+  if (isStray(entry.name)) return [];
   if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
   const reader = entry.createReader(), found = [];
   for (;;) {
@@ -30,6 +31,20 @@ async function walk(entry) {
     if (!batch.length) return (await Promise.all(found.map(walk))).flat();
     found.push(...batch);
   }
+}
+
+/** What systems leave in folders beside the images, and what is hidden. */
+const isStray = (name) => /^(\.|__MACOSX$|Thumbs\.db$|desktop\.ini$)/i.test(name);
+
+/** Asks for a folder, as a drop cannot be done by the keyboard; resolves to its files. */
+export function chosenFolder() {
+  const input = document.createElement("input");
+  Object.assign(input, { type: "file", webkitdirectory: true });
+  return new Promise((resolve) => {
+    input.addEventListener("change", () => resolve([...input.files].filter((file) => !(file.webkitRelativePath || file.name).split("/").slice(1).some(isStray))));
+    input.addEventListener("cancel", () => resolve(null));
+    input.click();
+  });
 }
 
 /** Image files of a paste. */

@@ -1,19 +1,22 @@
 // One segmentation from the moment it was accepted: waiting, running, what became of it, and the viewer.
 
 import { api, follow, page } from "../api.js";
-import { announce, button, el, problemBox, show } from "../dom.js";
+import { announce, button, el, problemBox, swap } from "../dom.js";
 import { percent } from "../format.js";
 import { Viewer } from "../viewer/viewer.js";
 import { deleteJob } from "./remove.js";
 
 const SLOW_MS = 6000; // so long a job may wait before we look why
 
-/** Follows a job in `node`; `close()` ends it. Calls `onJob` with each state of the job and `onDeleted` when it was deleted. */
+/**
+ * Follows a job in `node`, under `heading`; `close()` ends it. Calls `onJob` with each state of the job and `onDeleted` when
+ * it was deleted here; `onGone` is told that it is no longer there, and gives the buttons for what is left.
+ */
 export class JobView {
   #ending = new AbortController();
 
-  constructor(node, job, { onJob = () => {}, onDeleted = () => {} } = {}) {
-    Object.assign(this, { node, onJob, onDeleted, done: null, viewer: null });
+  constructor(node, job, { heading, onJob = () => {}, onDeleted = () => {}, onGone = () => [] }) {
+    Object.assign(this, { node, heading, onJob, onDeleted, onGone, done: null, viewer: null });
     this.#show(job);
   }
 
@@ -25,7 +28,8 @@ export class JobView {
   async #show(job) {
     const ended = ({ status }) => !["queued", "running"].includes(status);
     if (!ended(job)) {
-      const waiting = new Waiting(this.node, () => this.#delete(job));
+      const waiting = new Waiting(() => this.#delete(job));
+      swap(this.node, this.heading, waiting.node);
       try {
         job = await follow(job.links.self, {
           done: ended, signal: this.#ending.signal, every: 400,
@@ -33,7 +37,7 @@ export class JobView {
           onTrouble: (problem) => waiting.trouble(problem),
         });
       } catch (error) {
-        return error.name === "AbortError" ? undefined : this.#gone(error);
+        return error.name === "AbortError" ? undefined : this.#lost(error, job);
       }
     }
     this.onJob(job);
@@ -51,19 +55,22 @@ export class JobView {
     const bar = el("div", { class: "actions" },
       el("a", { class: "button second small", href: page(`results/${job.id}`) }, "Link to this result"),
       button("Delete image and result", () => this.#delete(job), { kind: "quiet small" }));
-    show(this.node, this.viewer.node, bar);
+    swap(this.node, this.heading, this.viewer.node, bar);
   }
 
   #failed(job) {
     const problem = job.status === "cancelled"
       ? { title: "Cancelled", detail: "This segmentation was cancelled.", status: "", code: "cancelled" }
       : { title: "This did not work", detail: job.error.message, status: "failed", code: job.error.code, reference: job.id };
-    show(this.node, problemBox(problem), el("div", { class: "actions" }, button("Delete it", () => this.#delete(job), { kind: "quiet small" })));
+    swap(this.node, this.heading, problemBox(problem), el("div", { class: "actions" }, button("Delete it", () => this.#delete(job), { kind: "quiet small" })));
     announce(problem.detail);
   }
 
-  #gone(error) {
-    show(this.node, problemBox(error));
+  /** It cannot be followed any more: it was deleted or has expired, or the service wants something first. */
+  #lost(error, job) {
+    const gone = [404, 410].includes(error.status);
+    const actions = gone ? this.onGone() : [button("Try again", () => this.#show(job), { kind: "second small" })];
+    swap(this.node, this.heading, problemBox(error, ...actions));
     announce(error.detail);
   }
 
@@ -76,15 +83,15 @@ export class JobView {
 
 /** What is shown while a job waits or runs, and why if that takes long. */
 class Waiting {
-  constructor(node, cancel) {
+  constructor(cancel) {
     this.since = performance.now();
     this.asked = 0;
     this.text = el("p", { role: "status" }, "Accepted. Waiting for its turn…");
     this.bar = el("progress", { "aria-label": "Progress" });
     this.why = el("div", {});
-    show(node, el("div", { class: "card waiting" }, this.text, this.bar, this.why,
+    this.node = el("div", { class: "card waiting" }, this.text, this.bar, this.why,
       el("p", { class: "hint" }, "It is kept: you may leave this page and find it under Results."),
-      button("Cancel and delete", cancel, { kind: "quiet small" })));
+      button("Cancel and delete", cancel, { kind: "quiet small" }));
   }
 
   tell(job) {

@@ -1,56 +1,56 @@
 // The page that segments: drop, pick, paste, camera, examples; then results beside each other, and the recent ones.
 
-import { Problem, picture } from "../api.js";
+import { Problem, picture, stayHere } from "../api.js";
 import { announce, need, problemBox, show } from "../dom.js";
-import { takePicture } from "./camera.js";
-import { droppedFiles, pastedFiles, uploadsOf } from "./files.js";
+import { chosenFolder, droppedFiles, pastedFiles, uploadsOf } from "./files.js";
+import { Options } from "./options.js";
 import { Queue } from "./queue.js";
 import { recent } from "./recent.js";
+import { fieldAt, fill, taken } from "./sequences.js";
+
+stayHere(); // whoever has to sign in again must not lose what is being sent
 
 const form = need("#upload"), zone = need("#drop"), input = need("#image"), trouble = need("#trouble");
-const queue = new Queue(need("#uploads"), need("#shown"), { onEnded: refresh });
+const queue = new Queue(need("#uploads"), need("#shown"), new Options(form), { onEnded: refresh });
 let refreshing = 0;
+
+function listRecent() {
+  return recent(need("#recent"), { heading: need("#recent-title"), onDeleted: (job) => { queue.forget(job.id); refresh(); } });
+}
 
 /** Shows the recent results anew; of many that end together, once. */
 function refresh() {
   clearTimeout(refreshing);
-  refreshing = setTimeout(() => recent(need("#recent")), 250);
+  refreshing = setTimeout(listRecent, 250);
 }
 
-/** The options of the form, without files. */
-function fields() {
-  return Object.fromEntries(["model", "threshold", "pixel_spacing_mm", "slice_spacing_mm"].map((name) => [name, form.elements[name].value.trim()]));
-}
-
-function add(uploads) {
+function add(uploads, missing = "Choose, drop or paste an image, or try an example.") {
   trouble.replaceChildren();
   if (!uploads.length) {
-    show(trouble, problemBox({ title: "No file", detail: "Choose, drop or paste an image, or try an example." }));
+    show(trouble, problemBox({ title: "No file", detail: missing }));
     return;
   }
   announce(uploads.length > 1 ? `${uploads.length} images are sent` : `${uploads[0].name} is sent`);
-  queue.add(uploads, fields());
+  queue.add(uploads);
 }
 
 const addFiles = async (files) => add(await uploadsOf(files));
 
-/** Volumes of several sequences, as one upload: each field with its files. */
-function sequences() {
-  const modalities = Object.fromEntries([...form.querySelectorAll("[data-modality]")].filter((each) => each.files.length).map((each) => [each.name, [...each.files]]));
-  const files = Object.values(modalities).flat();
-  return files.length ? [{ name: `${Object.keys(modalities).length} sequences`, files, modalities }] : [];
-}
-
-form.addEventListener("submit", async (event) => {
+form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const several = sequences();
-  if (several.length) add(several);
-  else await addFiles([...input.files]);
+  const several = taken(form);
+  // Enter in an option sends nothing where there is nothing to send: images are sent as they are chosen
+  if (several.length || event.submitter?.id === "send-sequences") add(several, "Choose a volume for each sequence that the model takes.");
 });
 input.addEventListener("change", async () => {
-  if (!input.files.length) return;
-  await addFiles([...input.files]);
+  const files = [...input.files];
+  if (!files.length) return;
   input.value = ""; // so that the same file can be chosen again
+  await addFiles(files);
+});
+need("#folder").addEventListener("click", async () => {
+  const files = await chosenFolder();
+  if (files) await addFiles(files);
 });
 
 let over = 0; // the pointer enters a child before it leaves the parent
@@ -63,7 +63,9 @@ document.addEventListener("drop", async (event) => {
   event.preventDefault();
   over = 0;
   zone.classList.remove("over");
-  await addFiles(await droppedFiles(event.dataTransfer));
+  const field = fieldAt(event.target);
+  if (field) await fill(field, event.dataTransfer);
+  else await addFiles(await droppedFiles(event.dataTransfer));
 });
 document.addEventListener("paste", async (event) => {
   const files = pastedFiles(event.clipboardData);
@@ -75,13 +77,19 @@ document.addEventListener("paste", async (event) => {
 const camera = need("#camera");
 camera.hidden = false;
 camera.addEventListener("click", async () => {
-  const file = await takePicture();
-  if (file) add([{ name: "Camera (demonstration)", files: [file] }]);
+  try {
+    const { takePicture } = await import("./camera.js"); // few want it
+    const file = await takePicture();
+    if (file) add([{ name: "Camera (demonstration)", files: [file] }]);
+  } catch (error) {
+    show(trouble, problemBox({ title: "No camera", detail: String(error) }));
+  }
 });
 
 for (const example of document.querySelectorAll("[data-example]")) {
   example.addEventListener("click", async (event) => {
     event.preventDefault();
+    trouble.replaceChildren();
     try {
       const blob = await picture(example.href);
       add([{ name: example.dataset.example, files: [new File([blob], example.dataset.example)] }]);
@@ -91,4 +99,4 @@ for (const example of document.querySelectorAll("[data-example]")) {
   });
 }
 
-recent(need("#recent"));
+listRecent();

@@ -1,29 +1,30 @@
 // The uploads of this page: each is sent, followed and shown; several go on at the same time.
 
-import { Problem, idempotencyKey, upload, v1 } from "../api.js";
-import { announce, button, chip, el, problemBox, show } from "../dom.js";
-import { bytes, percent } from "../format.js";
+import { idempotencyKey } from "../api.js";
+import { announce, button, chip, el, need, problemBox, show, swap } from "../dom.js";
 import { JobView } from "./job_view.js";
+import { send, unsettled } from "./send.js";
+import { sendingView } from "./sending_view.js";
 
 const AT_ONCE = 3;
-const WAIT_S = 5; // after that we follow the job by asking, which can tell how far it is
 
 /** Uploads as a list of tabs above the one that is shown. `onEnded` is called when one ended or was deleted. */
 export class Queue {
   #running = 0;
   #waiting = [];
 
-  constructor(list, stage, { onEnded }) {
-    Object.assign(this, { list, stage, onEnded, items: [], current: null });
+  constructor(list, stage, options, { onEnded }) {
+    Object.assign(this, { list, stage, options, onEnded, items: [], current: null });
   }
 
-  /** Takes uploads [{name, files}] with the form's fields; the first is shown. */
-  add(uploads, fields) {
-    const items = uploads.map((each) => this.#item(each, fields));
+  /** Takes uploads [{name, files}] with the options as they are now; the first is shown. */
+  add(uploads) {
+    this.options.clear();
+    const items = uploads.map((each) => this.#item(each));
     this.items.push(...items);
     this.#waiting.push(...items);
     this.list.append(...items.map((item) => item.tab));
-    this.list.hidden = this.items.length < 2;
+    this.list.hidden = false;
     if (items.length) this.select(items[0]);
     this.#next();
   }
@@ -37,10 +38,17 @@ export class Queue {
     item.view?.shown();
   }
 
-  #item({ name, files, modalities = null }, fields) {
-    const item = { name, files, modalities, fields, key: idempotencyKey(), node: el("div", {}), state: chip("waiting"), view: null };
-    item.tab = el("li", {}, el("button", { type: "button", class: "tab", "aria-pressed": "false", onclick: () => this.select(item) }, el("span", { class: "name" }, name), item.state));
-    show(item.node, el("div", { class: "card waiting" }, el("p", { role: "status" }, `${name}: waits for the upload before it.`)));
+  /** Takes the upload away that became this job, if there is one: it was deleted elsewhere on the page. */
+  forget(id) {
+    const item = this.items.find((each) => each.job === id);
+    if (item) this.#remove(item);
+  }
+
+  #item({ name, files, modalities = null }) {
+    const heading = el("h2", { tabindex: "-1" }, el("span", { class: "unseen" }, "Result: "), name), body = el("div", {});
+    const item = { name, files, modalities, fields: this.options.values(), key: idempotencyKey(), job: null, heading, body, node: el("div", {}, heading, body), state: chip("waiting"), view: null };
+    item.tab = el("li", {}, el("button", { type: "button", class: "tab", "aria-pressed": "false", title: name, onclick: () => this.select(item) }, el("span", { class: "name" }, name), " ", item.state));
+    show(body, el("div", { class: "card waiting" }, el("p", { role: "status" }, `${name}: waits for the upload before it.`)));
     return item;
   }
 
@@ -55,26 +63,23 @@ export class Queue {
   }
 
   async #send(item) {
-    const size = item.files.reduce((sum, file) => sum + file.size, 0);
-    const bar = el("progress", { "aria-label": `Upload of ${item.name}`, max: 1 }), ending = new AbortController();
-    const text = el("p", { role: "status" }, `Sending ${item.name} (${bytes(size)})…`);
-    show(item.node, el("div", { class: "card waiting" }, text, bar, button("Cancel", () => ending.abort(), { kind: "quiet small" })));
+    const ending = new AbortController(), view = sendingView(item, () => ending.abort());
+    swap(item.body, item.heading, view.node);
     this.#mark(item, "sending", "busy");
     try {
-      const job = await upload(v1("segmentations"), form(item), {
-        headers: { "Idempotency-Key": item.key }, signal: ending.signal,
-        onProgress: (share) => { bar.value = share; text.textContent = share < 1 ? `Sending ${item.name}: ${percent(share, 0)} of ${bytes(size)}` : `${item.name} was sent; segmenting…`; if (share === 1) bar.removeAttribute("value"); },
-      });
-      this.#accepted(item, job);
+      this.#accepted(item, await send(item, { signal: ending.signal, onProgress: view.progress, onPause: view.paused }));
     } catch (error) {
       this.#refused(item, error);
     }
   }
 
   #accepted(item, job) {
-    item.view = new JobView(item.node, job, {
+    item.job = job.id;
+    item.view = new JobView(item.body, job, {
+      heading: item.heading,
       onJob: (now) => this.#told(item, now),
       onDeleted: () => { this.#remove(item); this.onEnded(null); },
+      onGone: () => { this.#mark(item, "gone", "warn"); this.onEnded(null); return [this.#away(item)]; },
     });
   }
 
@@ -91,13 +96,31 @@ export class Queue {
       this.#remove(item);
       return;
     }
-    const again = button("Try again", () => { this.#waiting.push(item); this.#next(); }, { kind: "second small" });
-    const away = button("Remove", () => this.#remove(item), { kind: "quiet small" });
+    const problem = this.options.worded(error), actions = [this.#away(item)];
+    if (error.status === 422) actions.unshift(button("Send again with the present options", () => this.#changed(item), { kind: "second small" }));
     // what the service refused for its content is refused again; what did not reach it may go through
-    const worth = !(error instanceof Problem) || error.status === 0 || error.status >= 429;
-    show(item.node, el("h2", {}, item.name), problemBox(error, ...(worth ? [again, away] : [away])));
+    else if ([0, 401].includes(error.status) || error.status >= 429 || unsettled(error)) actions.unshift(button("Try again", () => this.#again(item), { kind: "second small" }));
+    if (unsettled(error)) problem.detail += " This may have been accepted all the same; trying again makes nothing twice.";
+    swap(item.body, item.heading, problemBox(problem, ...actions));
     this.#mark(item, "refused", "bad");
-    announce(`${item.name}: ${error.detail || error.message}`);
+    announce([`${item.name}: ${problem.title ?? "refused"}. ${problem.detail}`, ...Object.entries(problem.errors).map(([name, messages]) => `${name}: ${messages.join(" ")}`)].join(" "));
+    if (error.status === 422) this.options.mark(error.errors, this.current === item);
+  }
+
+  #away(item) {
+    return button("Remove", () => this.#remove(item), { kind: "quiet small" });
+  }
+
+  #again(item) {
+    this.#waiting.push(item);
+    this.#next();
+  }
+
+  /** With other options it is another request, which wants a key of its own. */
+  #changed(item) {
+    Object.assign(item, { fields: this.options.values(), key: idempotencyKey() });
+    this.options.clear();
+    this.#again(item);
   }
 
   #mark(item, text, kind) {
@@ -107,20 +130,16 @@ export class Queue {
   }
 
   #remove(item) {
+    const lost = item.node.contains(document.activeElement) || document.activeElement === document.body;
+    const index = this.items.indexOf(item);
     item.view?.close();
     item.tab.remove();
-    this.items.splice(this.items.indexOf(item), 1);
-    this.list.hidden = this.items.length < 2;
-    if (this.current !== item) return;
-    if (this.items.length) this.select(this.items[0]);
-    else { show(this.stage); this.stage.hidden = true; }
+    this.items.splice(index, 1);
+    this.list.hidden = !this.items.length;
+    if (this.current === item) {
+      if (this.items.length) this.select(this.items[Math.min(index, this.items.length - 1)]);
+      else { this.current = null; show(this.stage); this.stage.hidden = true; }
+    }
+    if (lost) (this.current?.tab.firstChild ?? need("h1")).focus();
   }
-}
-
-function form(item) {
-  const data = new FormData();
-  for (const [name, value] of Object.entries(item.fields)) if (value) data.append(name, value);
-  data.append("wait", WAIT_S);
-  for (const [field, files] of Object.entries(item.modalities ?? { image: item.files })) for (const file of files) data.append(field, file);
-  return data;
 }

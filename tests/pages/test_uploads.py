@@ -1,0 +1,192 @@
+"""Uploads of the page that segments: what is sent, what is refused, and where the focus is when they go away."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.fakes.launch import until
+from tests.pages.browsing import MARKS, SAMPLES, payload
+from tests.pages.conftest import Open
+
+pytestmark = MARKS
+
+# drops [bytes, name] on an element
+DROP = """(node, [bytes, name]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([new Uint8Array(bytes)], name));
+  node.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+}"""
+# keeps what the next form sends: names of fields with their text, or with the name of the file
+SPY = """() => {
+  const original = XMLHttpRequest.prototype.send;
+  XMLHttpRequest.prototype.send = function (form) {
+    const parts = [...form.entries()].filter(([name]) => name !== "model");
+    window.sent = parts.map(([name, value]) => [name, value.name ?? value]);
+    original.call(this, form);
+  };
+}"""
+
+
+def choose(page: Page, *names: str) -> None:
+    page.get_by_label("Image files").set_input_files([payload(SAMPLES / name) for name in names])
+
+
+def tabs(page: Page) -> Locator:
+    return page.get_by_role("list", name="Uploads").get_by_role("button")
+
+
+def posts(page: Page) -> list[str]:
+    """The Idempotency-Key of each POST from now on."""
+    keys: list[str] = []
+    page.on("request", lambda asked: asked.method == "POST" and keys.append(asked.headers["idempotency-key"]))
+    return keys
+
+
+def delete(page: Page, button: Locator) -> None:
+    """Presses a button that deletes, and says yes."""
+    button.click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+
+
+def test_a_file_is_sent_as_it_is_chosen_under_a_neutral_name_and_shown_under_its_own(page: Page) -> None:
+    expect(page.get_by_role("button", name="Segment", exact=True)).to_have_count(0)
+    page.evaluate(SPY)
+    choose(page, "tumour.tif")
+    expect(page.get_by_role("heading", name="Result: tumour.tif")).to_be_visible()
+    expect(tabs(page)).to_have_text(re.compile(r"^tumour\.tif\s*tumour$"))
+    assert page.evaluate("sent") == [["wait", "5"], ["image", "image"]]
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_role("textbox", name="Threshold").press("Enter")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(tabs(page)).to_have_count(1)
+
+
+def test_files_dropped_on_a_sequence_stay_in_its_field_until_they_are_sent(open_page: Open) -> None:
+    page = open_page(expect_errors=True)
+    page.get_by_text("Several sequences", exact=True).click()
+    send = page.get_by_role("button", name="Segment these sequences")
+    send.click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose a volume for each sequence")
+    flair = page.get_by_label("FLAIR volume")
+    flair.evaluate(DROP, [list((SAMPLES / "volume.tif").read_bytes()), "volume.tif"])
+    expect(flair).to_have_js_property("value", "C:\\fakepath\\volume.tif")
+    expect(tabs(page)).to_have_count(0)
+    page.evaluate(SPY)
+    send.click()
+    expect(tabs(page)).to_contain_text("1 sequence (FLAIR)")
+    assert page.evaluate("sent") == [["wait", "5"], ["modality_flair", "image"]]
+    expect(flair).to_have_js_property("value", "")
+    expect(page.locator("#trouble").get_by_role("alert")).to_have_count(0)
+
+
+def test_a_folder_can_be_chosen_and_what_systems_leave_in_it_is_not_sent(page: Page, tmp_path: Path) -> None:
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", ".hidden.tif"):
+        (tmp_path / name).write_bytes(b"no image")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "slice.tif").write_bytes((SAMPLES / "tumour.tif").read_bytes())
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a folder").press("Enter")
+    chooser.value.set_files(tmp_path)
+    expect(tabs(page)).to_have_text([re.compile(r"^slice\.tif\s*tumour$")])
+
+
+def test_a_refused_option_is_said_at_its_field_and_the_same_file_is_sent_again(open_page: Open) -> None:
+    page = open_page(expect_errors=True)
+    keys = posts(page)
+    options, threshold = (
+        page.get_by_text("Options", exact=True),
+        page.get_by_label("Threshold", exact=True),
+    )
+    spacing = page.get_by_label("Pixel spacing in mm", exact=True)
+    options.click()
+    threshold.fill("7")
+    spacing.fill("wide")
+    options.click()
+    choose(page, "tumour.tif")
+    expect(page.get_by_role("alert")).to_contain_text("Pixel spacing in mm: Must be")
+    expect(threshold).to_be_focused()
+    expect(threshold).to_have_attribute("aria-invalid", "true")
+    expect(threshold).to_have_accessible_description(re.compile(r"^Above 0, up to 1\. Must be .* at most 1"))
+    threshold.fill("0.5")
+    expect(threshold).not_to_have_attribute("aria-invalid", "true")
+    spacing.fill("")
+    page.get_by_role("button", name="Send again with the present options").click()
+    expect(page.locator(".verdict")).to_contain_text("tumour found")
+    expect(page.locator("#upload .wrong")).to_have_count(0)
+    assert len(keys) == len(set(keys)) == 2
+
+
+def test_without_javascript_a_refused_option_is_said_at_its_field(open_page: Open) -> None:
+    page = open_page(java_script_enabled=False, expect_errors=True)
+    expect(page.get_by_text("paste a picture")).to_be_hidden()
+    choose(page, "tumour.tif")
+    page.get_by_text("Options", exact=True).click()
+    threshold = page.get_by_label("Threshold", exact=True)
+    threshold.fill("7")
+    page.get_by_role("button", name="Segment", exact=True).click()
+    expect(page).to_have_title(re.compile("^Error"))
+    expect(threshold).to_have_attribute("aria-invalid", "true")
+    expect(threshold).to_have_accessible_description(re.compile("at most 1"))
+
+
+def test_without_javascript_deleting_asks_first(open_page: Open) -> None:
+    page = open_page(java_script_enabled=False)
+    choose(page, "tumour.tif")
+    page.get_by_role("button", name="Segment", exact=True).click()
+    expect(page.get_by_role("heading", name="tumour found")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Delete now")).to_be_hidden()
+    page.get_by_text("Delete image and result…").click()
+    page.get_by_role("button", name="Delete now").click()
+    expect(page).to_have_url(re.compile(r"/results$"))
+
+
+def test_what_is_deleted_among_the_recent_results_leaves_the_stage_too(page: Page) -> None:
+    choose(page, "tumour.tif", "no-tumour.tif")
+    expect(tabs(page)).to_have_text([re.compile("tumour$")] * 2)
+    recent = page.locator("#recent .result-card")
+    made = page.get_by_role("link", name="Link to this result").get_attribute("href")
+    shown = recent.filter(has=page.locator(f'a[href="{made}"]'))
+    delete(page, shown.get_by_role("button", name="Delete"))
+    expect(shown).to_have_count(0)
+    expect(page.locator("#announcer")).to_have_text("Deleted")
+    expect(tabs(page)).to_have_count(1)
+    expect(page.get_by_role("heading", name="Result: no-tumour.tif")).to_be_visible()
+    until(
+        lambda: page.evaluate("document.activeElement.closest('.result-card') !== null"),
+        what="the focus on a card",
+    )
+
+
+def test_after_deleting_in_the_viewer_its_neighbour_is_shown_and_focused(page: Page) -> None:
+    choose(page, "tumour.tif", "no-tumour.tif", "tumour.tif")
+    expect(tabs(page)).to_have_text([re.compile("tumour$")] * 3)
+    tabs(page).nth(1).click()
+    for left in (2, 1):
+        delete(page, page.get_by_role("button", name="Delete image and result"))
+        expect(tabs(page)).to_have_count(left)
+        expect(tabs(page).nth(left - 1)).to_be_focused()
+        expect(page.get_by_role("heading", name="Result: tumour.tif")).to_be_visible()
+    delete(page, page.get_by_role("button", name="Delete image and result"))
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    expect(page.locator("#shown")).to_be_hidden()
+
+
+def test_in_the_list_of_all_results_the_focus_goes_to_the_next_card(page: Page) -> None:
+    choose(page, "tumour.tif", "no-tumour.tif")
+    expect(tabs(page)).to_have_text([re.compile("tumour$")] * 2)
+    page.get_by_role("link", name="All results").click()
+    cards = page.locator(".result-card")
+    address = cards.nth(1).get_by_role("link").get_attribute("href")
+    delete(page, cards.first.get_by_role("button", name="Delete"))
+    expect(cards.first.get_by_role("link")).to_be_focused()
+    assert cards.first.get_by_role("link").get_attribute("href") == address
+
+
+def test_the_chosen_view_is_told_apart_in_the_systems_own_colours(open_page: Open) -> None:
+    page = open_page(forced_colors="active")
+    choose(page, "tumour.tif")
+    expect(page.locator(".verdict")).to_be_visible()
+    ground = "node => getComputedStyle(node).backgroundColor"
+    views = page.locator(".segmented span")
+    assert views.nth(0).evaluate(ground) != views.nth(1).evaluate(ground)
