@@ -4,7 +4,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, Response, request
 from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -93,6 +93,19 @@ class Application(Flask):
     """Flask with requests whose forms say what is wrong with them."""
 
     request_class = StrictRequest
+
+    def send_static_file(self, filename: str) -> Response:
+        """A file of the pages, packed for those who take it so."""
+        answer = super().send_static_file(filename)
+        if answer.status_code == 200 and Path(filename).suffix in static_files.PACKED:
+            answer.vary.add("Accept-Encoding")
+            if request.accept_encodings["gzip"] > 0:
+                answer.close()  # the file itself
+                answer.direct_passthrough = False
+                answer.set_data(static_files.gzipped(filename))
+                answer.headers["Content-Encoding"] = "gzip"
+                answer.set_etag(f"{answer.get_etag()[0]}-gzip")
+        return answer
 
 
 def create_app(

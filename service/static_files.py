@@ -1,5 +1,6 @@
 """The pages' own files: their address changes with their content, so that browsers keep them and never mix versions."""
 
+import gzip
 import hashlib
 import re
 from functools import cache
@@ -8,6 +9,9 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent / "static"
 MODULES = FOLDER / "js"
 _IMPORT = re.compile(r'^import\s[^;]*?from "(\.[^"]+)";', re.MULTILINE)
+PACKED = frozenset(
+    {".js", ".css", ".svg"}
+)  # they say nothing of anybody, so how well they pack tells nothing
 KEEP_S = 31_536_000  # a year: what is under a fingerprint never changes
 
 
@@ -38,3 +42,9 @@ def imported_by(module: str) -> tuple[str, ...]:
                 found.add(name)
                 waiting.append(other)
     return tuple(sorted(found))
+
+
+@cache
+def gzipped(name: str) -> bytes:
+    """A file of the folder, packed once; four times smaller, which a slow network shows."""
+    return gzip.compress((FOLDER / name).read_bytes(), mtime=0)

@@ -1,5 +1,6 @@
 """Files of the pages: kept for a year under an address that changes with them, and asked for at once."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,18 @@ def test_a_page_asks_for_all_of_its_modules_at_once(api: Api, path: str) -> None
     for address in early:
         answer = api.client.get(address)
         assert answer.status_code == 200 and "javascript" in answer.content_type
+
+
+def test_scripts_are_packed_for_those_who_take_it(api: Api) -> None:
+    address = f"/static/{fingerprint()}/js/dom.js"
+    plain = api.client.get(address)
+    packed = api.client.get(address, headers={"Accept-Encoding": "gzip, br"})
+    assert "Content-Encoding" not in plain.headers and packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data and len(packed.data) < len(plain.data) / 2
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    assert "Accept-Encoding" in plain.headers["Vary"] and "Accept-Encoding" in packed.headers["Vary"]
+    assert "max-age=31536000" in packed.headers["Cache-Control"]
+    refused = api.client.get(address, headers={"Accept-Encoding": "gzip;q=0"})
+    assert "Content-Encoding" not in refused.headers
+    again = api.client.get(address, headers={"If-None-Match": plain.headers["ETag"]})
+    assert again.status_code == 304
