@@ -26,6 +26,7 @@ def shown(page: Page) -> Page:
     """The page with the result of the slice with tumour."""
     choose(page, "tumour.tif")
     expect(page.get_by_text("tumour found · confidence")).to_be_visible()
+    until(lambda: painted(page) > 0, what="the picture")  # the numbers are there before it
     return page
 
 
