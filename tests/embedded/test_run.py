@@ -159,8 +159,13 @@ def test_a_training_worker_that_is_killed_is_started_again_beside_the_other(star
     run = start(TRAINING_WORKERS=2).wait_until_ready()
     victim, other = training_workers(run.processes())
     victim.kill()
-    now = until(lambda: len(found := training_workers(run.processes())) == 2 and found, what="its restart")
-    assert other.pid in {process.pid for process in now} and victim.pid not in {p.pid for p in now}
+    victim.wait(30)  # a process that was killed may be listed for a moment more
+
+    def both() -> set[int] | None:
+        found = {process.pid for process in training_workers(run.processes())}
+        return found if len(found) == 2 and victim.pid not in found else None
+
+    assert other.pid in until(both, what="its restart")
     assert run.ready()
 
 
