@@ -6,7 +6,7 @@ const AXES = [["L", "R"], ["P", "A"], ["H", "F"]]; // towards larger and smaller
 const OBLIQUE = 0.35; // of a direction's length: from there on a second letter is worth it
 
 /** The letters of a direction [left, back, head], the strongest first: [0.9, 0, 0.4] -> "LH". */
-export function letters(direction) {
+function letters(direction) {
   const length = Math.hypot(...direction);
   return direction
     .map((value, axis) => ({ share: Math.abs(value) / length, letter: AXES[axis][value > 0 ? 0 : 1] }))

@@ -4,8 +4,8 @@ const OPAQUE = 255;
 // perceptually even, from dark to bright: black, purple, red, orange, pale yellow
 const HEAT = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
 
-/** [red, green, blue] of a probability 0..255, as the legend shows it. */
-export function heatColor(value) {
+/** [red, green, blue] of a probability 0..255. */
+function heatColor(value) {
   const at = (value / 255) * (HEAT.length - 1), low = Math.min(Math.floor(at), HEAT.length - 2);
   return HEAT[low].map((from, channel) => Math.round(from + (HEAT[low + 1][channel] - from) * (at - low)));
 }

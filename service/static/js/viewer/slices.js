@@ -5,7 +5,7 @@ import { picture } from "../api.js";
 const KEEP_BYTES = 96 * 1024 * 1024;
 
 /** Bytes of a greyscale PNG (H * W), exactly as they are in the file. */
-export async function greyBytes(blob) {
+async function greyBytes(blob) {
   const { data, width, height } = await pixels(blob);
   const grey = new Uint8Array(width * height);
   for (let at = 0; at < grey.length; at += 1) grey[at] = data[at * 4];
