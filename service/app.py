@@ -46,6 +46,7 @@ from service.training import Training
 from service.uploads import Uploads, uploads_folder
 from service.volume_renderings import VolumeRenderings
 from service.volumes import VolumeIntake
+from shared.files.store import FileStore
 from shared.imaging.picture import DecodeLimits
 from shared.imaging.proportions import true_size
 from shared.reported import read_reported
@@ -53,7 +54,6 @@ from shared.storage.database import Database
 from shared.storage.datasets import Datasets
 from shared.storage.evaluations import Evaluations
 from shared.storage.failures import Failures
-from shared.storage.files import FileStore
 from shared.storage.idempotency import Idempotency
 from shared.storage.keys import Keys
 from shared.storage.models import Models

@@ -14,8 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.model_check import check_servable
 from shared.contract.errors import Conflict, NotFound, StorageUnavailable
+from shared.files.paths import model_folder
+from shared.files.store import FileStore
 from shared.storage.cards import InvalidCard, ModelCard
-from shared.storage.files import FileStore
 from shared.storage.model_archives import (
     CARD,
     CURVES,
@@ -28,7 +29,6 @@ from shared.storage.model_archives import (
     unpack,
 )
 from shared.storage.models import Models, StoredModel, shipped_folder
-from shared.storage.paths import model_folder
 from shared.storage.safetensors_header import InvalidWeights, TensorEntry, read_header
 
 _log = logging.getLogger(__name__)

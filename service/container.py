@@ -22,12 +22,12 @@ from service.training import Training
 from service.uploads import Uploads
 from service.volume_renderings import VolumeRenderings
 from service.volumes import VolumeIntake
+from shared.files.store import FileStore
 from shared.reported import Reported
 from shared.storage.database import Database
 from shared.storage.datasets import Datasets
 from shared.storage.evaluations import Evaluations
 from shared.storage.failures import Failures
-from shared.storage.files import FileStore
 from shared.storage.keys import Keys
 from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs

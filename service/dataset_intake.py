@@ -15,11 +15,11 @@ from service.uploads import Upload
 from shared.contract.config import DatasetSettings
 from shared.contract.errors import InvalidFields, QueueUnavailable, StorageUnavailable
 from shared.contract.messages import ValidateDatasetMessage
-from shared.imaging.archives import ArchiveLimits, check
+from shared.files.paths import dataset_archive_path, dataset_folder
+from shared.files.store import FileStore
+from shared.files.zip_checks import ArchiveLimits, check
 from shared.storage.datasets import Datasets, DatasetView, NewDataset
-from shared.storage.files import FileStore
 from shared.storage.idempotency import Idempotency
-from shared.storage.paths import dataset_archive_path, dataset_folder
 
 _log = logging.getLogger(__name__)
 

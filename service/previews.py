@@ -12,12 +12,12 @@ import numpy as np
 from shared import catalog
 from shared.contract.errors import Conflict, Gone, ImageError, InvalidFields, NotFound
 from shared.contract.names import DatasetStatus
+from shared.files.paths import dataset_archive_path
+from shared.files.store import FileStore
 from shared.imaging import render
 from shared.imaging.datasets.base import SliceDataset, SliceFile
 from shared.imaging.datasets.source import Archive, Folder, Source
 from shared.storage.datasets import DatasetView
-from shared.storage.files import FileStore
-from shared.storage.paths import dataset_archive_path
 
 T = TypeVar("T")
 _MASKS_LOOKED_AT = 200  # to find the largest tumour of a patient

@@ -10,12 +10,12 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from shared.contract.errors import Conflict, Gone, InvalidFields
+from shared.files.npy import from_npy
+from shared.files.paths import labels_path, pixels_path, probability_path
+from shared.files.store import FileStore
 from shared.imaging import render, rle
 from shared.imaging.label_png import read_label_png
 from shared.imaging.thumbnail import thumbnail
-from shared.storage.arrays import from_npy
-from shared.storage.files import FileStore
-from shared.storage.paths import labels_path, pixels_path, probability_path
 from shared.storage.segmentations import SegmentationView
 
 T = TypeVar("T")

@@ -13,11 +13,11 @@ from service.repeats import fingerprint
 from service.uploads import Upload
 from shared.contract.errors import QueueFull
 from shared.contract.messages import SegmentMessage
+from shared.files.npy import to_npy
+from shared.files.paths import pixels_path
+from shared.files.store import FileStore
 from shared.imaging.picture import DecodeLimits, Picture
 from shared.imaging.readers.decode import decode
-from shared.storage.arrays import to_npy
-from shared.storage.files import FileStore
-from shared.storage.paths import pixels_path
 from shared.storage.segmentations import NewSegmentation, SegmentationView
 
 Spacing = tuple[float, float]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from service.uploads import Upload, Watch
 from shared.contract.errors import FieldErrors, InvalidFields, PayloadTooLarge, UnsafeFile
-from shared.imaging.archives import ArchiveLimits, check, of_volume
+from shared.files.sniff import PROGRAMS, sniff
+from shared.files.zip_checks import ArchiveLimits, check, of_volume
 from shared.imaging.datasets.brats_names import MODALITIES
 from shared.imaging.readers.decode import refusal
-from shared.imaging.readers.detect import PROGRAMS, sniff
 from shared.imaging.readers.tiff_volume import pages
 
 MAX_FILES = 4096

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from shared.contract.errors import StorageUnavailable
-from shared.imaging.readers.detect import HEAD_BYTES
+from shared.files.sniff import HEAD_BYTES
 
 # What a request may keep in memory: nearly all pictures, and the first files of a series.
 FILE_IN_MEMORY = 4 << 20

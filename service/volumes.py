@@ -20,8 +20,8 @@ from service.uploads import Upload, Uploads
 from shared.contract.errors import QueueFull
 from shared.contract.messages import SegmentVolumeMessage
 from shared.contract.names import SegmentationKind
-from shared.storage.files import FileStore
-from shared.storage.paths import source_path
+from shared.files.paths import source_path
+from shared.files.store import FileStore
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
 
 # The oldest date a zip can have: when a file was made says something of its patient, and nothing that we need.

@@ -15,10 +15,10 @@ import structlog
 from shared.contract.errors import ServiceError
 from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.contract.names import DEFAULT_ALIAS, Queue
+from shared.files.store import FileStore
 from shared.storage.cards import InvalidCard
 from shared.storage.database import Database
 from shared.storage.evaluations import Evaluations
-from shared.storage.files import FileStore
 from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs
 from shared.storage.training_runs import TrainingRuns

@@ -18,8 +18,8 @@ from service.schemas.evaluations import EVALUATION_BODY, Evaluation, EvaluationP
 from service.schemas.examples import IDEMPOTENCY_HEADER
 from shared.contract.errors import Conflict, NotFound
 from shared.contract.names import EvaluationStatus, Scope
+from shared.files.paths import evaluation_report_path
 from shared.storage.evaluations import EvaluationView
-from shared.storage.paths import evaluation_report_path
 
 blueprint = Blueprint("evaluations", __name__, description="Measure models on datasets.")
 

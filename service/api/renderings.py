@@ -22,7 +22,7 @@ from service.schemas.segmentations import (
 )
 from shared.contract.errors import Conflict, Gone
 from shared.contract.names import SegmentationKind
-from shared.storage.paths import nifti_path, segmentation_object_path
+from shared.files.paths import nifti_path, segmentation_object_path
 from shared.storage.segmentations import SegmentationView
 
 blueprint = Blueprint(

@@ -15,7 +15,7 @@ from service.streaming import PROGRESS
 from service.tailing import pieces, seek_tail
 from shared.contract.errors import InvalidFields, NotFound
 from shared.contract.names import EventKind
-from shared.storage.paths import run_log_path, run_picture_path
+from shared.files.paths import run_log_path, run_picture_path
 
 blueprint = Blueprint("training files", __name__, description="What training runs say and draw.")
 

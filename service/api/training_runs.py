@@ -15,7 +15,7 @@ from service.schemas.training import TrainingRun, TrainingRunPage
 from service.training import RunOrder
 from shared.contract.errors import NotFound
 from shared.contract.names import Scope
-from shared.storage.paths import run_folder
+from shared.files.paths import run_folder
 from shared.storage.training_runs import RunView
 
 blueprint = Blueprint("training runs", __name__, description="Train models.")

@@ -10,12 +10,12 @@ import numpy as np
 from shared.contract.errors import QueueUnavailable
 from shared.contract.messages import Message, SegmentMessage, SegmentVolumeMessage
 from shared.contract.names import Queue, SegmentationKind
+from shared.files.npy import from_npy
+from shared.files.paths import pixels_path, probability_path
+from shared.files.store import FileStore
 from shared.imaging import rle
 from shared.imaging.measure import measure
 from shared.imaging.render import png
-from shared.storage.arrays import from_npy
-from shared.storage.files import FileStore
-from shared.storage.paths import pixels_path, probability_path
 from shared.storage.segmentations import Claim, SegmentationJobs
 from tests.fakes.volume_worker import VolumeMade, make_volume
 

@@ -3,8 +3,8 @@
 import hashlib
 import json
 
+from shared.files.store import FileStore
 from shared.storage.cards import ModelCard, Weights
-from shared.storage.files import FileStore
 from shared.storage.models import Models, StoredModel
 from tests.fakes.cards import card
 

@@ -7,16 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from shared.imaging.classes import classes_of
-from shared.imaging.grid import Grid, grid_of
-from shared.imaging.label_png import label_png
-from shared.imaging.measure_volume import measure_volume
-from shared.imaging.png import grey_png
-from shared.imaging.rle import rle_slices
-from shared.imaging.slice_zip import write_slices
-from shared.storage.arrays import to_npy
-from shared.storage.files import FileStore
-from shared.storage.paths import (
+from shared.files.npy import to_npy
+from shared.files.paths import (
     labels_zip_path,
     nifti_path,
     probability_zip_path,
@@ -24,6 +16,14 @@ from shared.storage.paths import (
     source_path,
     volume_path,
 )
+from shared.files.slice_zip import write_slices
+from shared.files.store import FileStore
+from shared.imaging.classes import classes_of
+from shared.imaging.grid import Grid, grid_of
+from shared.imaging.label_png import label_png
+from shared.imaging.measure_volume import measure_volume
+from shared.imaging.png import grey_png
+from shared.imaging.rle import rle_slices
 from shared.storage.segmentations import Claim, Finished, SegmentationJobs
 
 NIFTI, SEGMENTATION = gzip.compress(b"nifti" * 100), b"\0" * 128 + b"DICM"

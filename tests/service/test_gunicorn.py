@@ -17,8 +17,8 @@ import pytest
 
 from shared.contract.messages import SegmentMessage
 from shared.contract.names import Queue, done_key
+from shared.files.store import FileStore
 from shared.storage.database import Database
-from shared.storage.files import FileStore
 from shared.storage.keys import Keys
 from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs

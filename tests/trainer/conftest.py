@@ -6,10 +6,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from shared.storage.arrays import to_npy
+from shared.files.npy import to_npy
+from shared.files.paths import pixels_path
+from shared.files.store import FileStore
 from shared.storage.database import Database, create_all
-from shared.storage.files import FileStore
-from shared.storage.paths import pixels_path
 from shared.storage.records import utc_now
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs
 from tests.fakes.inference import SIZE

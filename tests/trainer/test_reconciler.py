@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.contract.messages import SegmentMessage
-from shared.storage.paths import segmentation_folder
+from shared.files.paths import segmentation_folder
 from trainer.reconciler import UNSENT_IF_BUSY_S, UNSENT_IF_IDLE_S, Reconciler
 
 

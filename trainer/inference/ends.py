@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contract.errors import ImageError, InferenceFailed, JobFailed, NotFound, ServiceError
 from shared.contract.names import SegmentationKind, SegmentationStatus
-from shared.storage.files import FileStore
-from shared.storage.paths import segmentation_folder
+from shared.files.paths import segmentation_folder
+from shared.files.store import FileStore
 from shared.storage.segmentations import Finished, SegmentationJobs
 from trainer.inference.job import Job, now_utc
 from trainer.inference.leases import Leases

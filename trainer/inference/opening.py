@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from shared.contract.errors import ModelUnusable, NotFound, ServiceError
-from shared.storage.files import FileStore
+from shared.files.store import FileStore
 from shared.storage.model_archives import BESIDE, CARD
 from shared.storage.models import Models, StoredModel, shipped_folder
 from trainer.inference.engine import open_engine

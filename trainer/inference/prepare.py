@@ -8,8 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.contract.errors import PixelsGone, ServiceError
 from shared.contract.messages import SegmentMessage
 from shared.contract.names import SegmentationKind
-from shared.storage.files import FileStore
-from shared.storage.paths import pixels_path
+from shared.files.paths import pixels_path
+from shared.files.store import FileStore
 from shared.storage.segmentations import Claim
 from trainer.inference.ends import Ends
 from trainer.inference.job import Job, Stopwatch, now_utc

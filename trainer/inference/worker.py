@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contract.errors import InferenceFailed
 from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
-from shared.storage.files import FileStore
-from shared.storage.paths import labels_path, probability_path
+from shared.files.paths import labels_path, probability_path
+from shared.files.store import FileStore
 from shared.storage.segmentations import SegmentationJobs
 from trainer.inference.batcher import Batcher
 from trainer.inference.ends import Ends

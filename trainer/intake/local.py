@@ -14,9 +14,9 @@ from typing import Protocol
 
 from shared.contract.config import DatasetSettings
 from shared.contract.errors import DatasetGone, DiskFull, UnsafeArchive
-from shared.imaging.archives import ArchiveLimits, check, unpack
-from shared.storage.files import FileStore
-from shared.storage.paths import dataset_archive_path, dataset_folder
+from shared.files.paths import dataset_archive_path, dataset_folder
+from shared.files.store import FileStore
+from shared.files.zip_checks import ArchiveLimits, check, unpack
 
 _STEP = 1 << 20
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)

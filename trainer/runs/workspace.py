@@ -5,8 +5,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from shared.storage.files import FileStore
-from shared.storage.paths import run_log_path, run_picture_path
+from shared.files.paths import run_log_path, run_picture_path
+from shared.files.store import FileStore
 
 LOG_EVERY_S = 5.0
 # Clients download it whole; what a run says in a line or two an epoch stays far below.

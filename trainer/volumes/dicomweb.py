@@ -23,7 +23,7 @@ from shared.contract.errors import (
     TooManyPixels,
     WrongModality,
 )
-from shared.imaging.archives import MAX_FILES_OF_VOLUME
+from shared.files.zip_checks import MAX_FILES_OF_VOLUME
 from trainer.volumes.pacs_client import PacsClient
 from trainer.volumes.pacs_session import TOO_LARGE, no_such_series
 

@@ -17,11 +17,11 @@ from shared.contract.errors import (
     UnsupportedFormat,
     UnsupportedPhotometric,
 )
+from shared.files.sniff import HEAD_BYTES, sniff
 from shared.imaging.channels import GREY, channel_indices
 from shared.imaging.grid import Grid, apart_mm
 from shared.imaging.intensities import Mapping16, write_uint16
 from shared.imaging.readers import nifti_volume, tiff_volume
-from shared.imaging.readers.detect import HEAD_BYTES, sniff
 from shared.imaging.readers.dicom_series import Series, check_one_patient, read_series
 from shared.imaging.readers.dicom_values import quiet, text
 from shared.imaging.volume import Scan, VolumeLimits

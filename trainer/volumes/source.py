@@ -4,8 +4,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from shared.imaging.archives import ArchiveLimits, of_volume, unpack
-from shared.imaging.readers.detect import HEAD_BYTES, sniff
+from shared.files.sniff import HEAD_BYTES, sniff
+from shared.files.zip_checks import ArchiveLimits, of_volume, unpack
 
 _STEP = 1 << 20
 

@@ -12,8 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contract.errors import NotFound
-from shared.storage.files import FileStore
-from shared.storage.paths import (
+from shared.files.paths import (
     labels_zip_path,
     nifti_path,
     probability_zip_path,
@@ -21,6 +20,7 @@ from shared.storage.paths import (
     source_path,
     volume_path,
 )
+from shared.files.store import FileStore
 from shared.storage.records import utc_now
 from shared.storage.segmentations import SegmentationJobs, SegmentationView
 from trainer.volumes.order import VOLUME

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
+from shared.files.sniff import HEAD_BYTES, sniff
 from shared.imaging.datasets.source import Source
 from shared.imaging.picture import DecodeLimits, Picture
 from shared.imaging.readers.decode import DEFAULT_LIMITS, decode
-from shared.imaging.readers.detect import HEAD_BYTES, sniff
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 _BMP_DEPTHS = (1, 4, 8, 24, 32)

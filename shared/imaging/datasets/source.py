@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from shared.contract.errors import DatasetError
-from shared.imaging.archives import read_entry
+from shared.files.zip_checks import read_entry
 
 MAX_FILE_BYTES = 256 * 1024 * 1024  # a picture of 16 megapixels, 16 bit, RGB, not compressed, is 100 MB
 MAX_FILES = 1_000_000
@@ -56,7 +56,7 @@ class Folder:
 
 
 class Archive:
-    """A zip that was checked when it came in (shared.imaging.archives); not for two threads at once."""
+    """A zip that was checked when it came in (shared.files.zip_checks); not for two threads at once."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._zip = zipfile.ZipFile(file)

@@ -8,9 +8,9 @@ import cv2
 from PIL import Image
 
 from shared.contract.errors import EmptyImage, ImageError, TooManyPixels, UndecodableImage, UnsupportedFormat
+from shared.files.sniff import HEAD_BYTES, sniff
 from shared.imaging.picture import DecodeLimits, Picture
 from shared.imaging.readers import jpeg, png, tiff
-from shared.imaging.readers.detect import HEAD_BYTES, sniff
 
 Reader = Callable[[bytes, DecodeLimits], Picture]
 

@@ -20,7 +20,7 @@ from shared.contract.errors import (
     UnsupportedTransferSyntax,
     WrongModality,
 )
-from shared.imaging.readers.detect import HEAD_BYTES, PROGRAMS, sniff
+from shared.files.sniff import HEAD_BYTES, PROGRAMS, sniff
 from shared.imaging.readers.dicom_values import quiet, refusing, text
 
 IMPLICIT, EXPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.contract.errors import EmptyImage, UndecodableImage, UnsupportedFormat
+from shared.files.gunzip import Content, Plain, Unzipped, is_gzip
+from shared.files.sniff import HEAD_BYTES, sniff
 from shared.imaging.grid import Grid
-from shared.imaging.readers.detect import HEAD_BYTES, sniff
-from shared.imaging.readers.gunzip import Content, Plain, Unzipped, is_gzip
 from shared.imaging.readers.nifti_header import Header, read_header
 from shared.imaging.volume import VolumeLimits
 

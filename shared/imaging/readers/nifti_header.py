@@ -9,8 +9,8 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
+from shared.files.gunzip import Plain, Unzipped
 from shared.imaging.grid import Grid, Lying, grid_of, three
-from shared.imaging.readers.gunzip import Plain, Unzipped
 from shared.imaging.volume import VolumeLimits
 
 _CLASSES = {

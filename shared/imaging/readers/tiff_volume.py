@@ -15,10 +15,10 @@ from shared.contract.errors import (
     UndecodableImage,
     UnsupportedFormat,
 )
+from shared.files.sniff import HEAD_BYTES, sniff
 from shared.imaging.grid import Grid, grid_of
 from shared.imaging.picture import DecodeLimits, SpacingSource
 from shared.imaging.readers.decode import DECODER_ERRORS
-from shared.imaging.readers.detect import HEAD_BYTES, sniff
 from shared.imaging.readers.samples import ORIENTATION_TAG, transposes, upright
 from shared.imaging.readers.tiff import colors, depth_of, upright_spacing
 from shared.imaging.readers.tiff_data import NONE, Layout, segment_sizes, stored_samples

@@ -16,7 +16,7 @@ import pytest
 from service.schemas.datasets import Dataset
 from shared.contract.config import DatasetSettings
 from shared.contract.messages import ValidateDatasetMessage
-from shared.storage.paths import dataset_archive_path
+from shared.files.paths import dataset_archive_path
 from tests.fakes import zips
 from tests.fakes.datasets import picture_files
 from tests.fakes.study import make_study

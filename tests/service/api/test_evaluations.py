@@ -7,8 +7,8 @@ import pytest
 
 from shared.contract.messages import EvaluateMessage
 from shared.contract.names import Queue
+from shared.files.paths import evaluation_report_path
 from shared.storage.evaluations import EvaluationClaim
-from shared.storage.paths import evaluation_report_path
 from tests.fakes.cards import card
 from tests.fakes.studies import WORKER, dataset, ready_dataset
 from tests.service.conftest import Api

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.contract.cautions import RESEARCH_ONLY, SLICE_SPLIT_WARNING, SYNTHETIC_TRUTH_WARNING
-from shared.storage.paths import run_picture_path
+from shared.files.paths import run_picture_path
 from tests.fakes.cards import card
 from tests.fakes.studies import claimed, ready_dataset
 from tests.service.conftest import Api

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.storage.paths import run_log_path, run_picture_path
+from shared.files.paths import run_log_path, run_picture_path
 from tests.fakes.studies import claimed, queued_run
 from tests.service.conftest import Api
 from tests.service.test_streaming import parsed

@@ -11,10 +11,10 @@ import pytest
 from shared.contract.config import DatasetSettings
 from shared.contract.messages import ValidateDatasetMessage
 from shared.contract.names import DatasetStatus
+from shared.files.paths import dataset_archive_path
+from shared.files.store import FileStore
 from shared.storage.database import Database, create_all
 from shared.storage.datasets import Datasets, DatasetView, NewDataset
-from shared.storage.files import FileStore
-from shared.storage.paths import dataset_archive_path
 from tests.fakes import zips
 from tests.fakes.datasets import picture_files
 from trainer.intake import intake as module

@@ -13,8 +13,8 @@ import pytest
 
 from shared.contract.config import DatasetSettings
 from shared.contract.errors import DatasetGone, DiskFull, UnsafeArchive
-from shared.storage.files import FileStore
-from shared.storage.paths import dataset_archive_path
+from shared.files.paths import dataset_archive_path
+from shared.files.store import FileStore
 from tests.fakes import zips
 from trainer.intake import local as module
 from trainer.intake.local import LocalDatasets

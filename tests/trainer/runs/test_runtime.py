@@ -1,6 +1,6 @@
 """The training side of a worker is put together with the worker's own settings."""
 
-from shared.storage.files import FileStore
+from shared.files.store import FileStore
 from trainer.runs import runtime
 from trainer.settings import WorkerSettings
 

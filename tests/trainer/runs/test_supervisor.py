@@ -9,10 +9,10 @@ from sqlalchemy.exc import OperationalError
 
 from shared.contract.errors import DatasetGone
 from shared.contract.names import EventKind, RunStatus
+from shared.files.store import FileStore
 from shared.storage.database import Database, create_all
 from shared.storage.dataset_views import NewDataset
 from shared.storage.datasets import Datasets
-from shared.storage.files import FileStore
 from shared.storage.models import Models
 from shared.storage.run_views import NewRun
 from shared.storage.training_runs import TrainingRuns

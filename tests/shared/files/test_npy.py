@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.storage.arrays import from_npy, item_of_npy, to_npy
+from shared.files.npy import from_npy, item_of_npy, to_npy
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

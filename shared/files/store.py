@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.storage.file_backends import Local, backend_of, copy_into
+from shared.files.store_backends import Local, backend_of, copy_into
 
 _PART = re.compile(r"[A-Za-z0-9._-]{1,128}")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.contract.errors import UnsafeArchive, UnsafeUpload
-from shared.imaging.archive_directory import check_directory
-from shared.imaging.readers.detect import HEAD_BYTES, sniff
+from shared.files.sniff import HEAD_BYTES, sniff
+from shared.files.zip_directory import check_directory
 
 GIB = 1024**3
 MAX_NAME, MAX_PART_BYTES, MAX_DEPTH = 512, 200, 16

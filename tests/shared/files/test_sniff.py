@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from shared.imaging.readers.detect import HEAD_BYTES, sniff
+from shared.files.sniff import HEAD_BYTES, sniff
 from tests.fakes import images
 
 

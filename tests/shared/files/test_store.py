@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.contract.config import ConfigError
-from shared.storage import file_backends
-from shared.storage.files import FileStore
-from shared.storage.paths import (
+from shared.files import store_backends
+from shared.files.paths import (
     checkpoint_path,
     dataset_archive_path,
     dataset_folder,
@@ -22,6 +21,7 @@ from shared.storage.paths import (
     run_picture_path,
     segmentation_folder,
 )
+from shared.files.store import FileStore
 
 
 @pytest.fixture(params=["path", "file", "memory"])
@@ -158,7 +158,7 @@ def test_a_fetch_that_breaks_leaves_the_old_file_and_no_trace(store, tmp_path, m
         stream.write(b"n")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(file_backends.shutil, "copyfileobj", disk_full)
+    monkeypatch.setattr(store_backends.shutil, "copyfileobj", disk_full)
     with pytest.raises(OSError, match="No space"):
         store.fetch("a/b", folder / "file")
     assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("file", b"old")]
@@ -233,7 +233,7 @@ def test_a_write_that_breaks_leaves_the_old_file_and_no_trace(local, tmp_path, m
         stream.write(data[:1])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(file_backends, "_write_all", disk_full)
+    monkeypatch.setattr(store_backends, "_write_all", disk_full)
     with pytest.raises(OSError, match="No space"):
         local.write("a/b", b"new")
     assert local.read("a/b") == b"old"

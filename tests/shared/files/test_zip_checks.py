@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contract.errors import UnsafeArchive, UnsafeUpload
-from shared.imaging import archives
-from shared.imaging.archives import ArchiveLimits, check, unpack
+from shared.files import zip_checks
+from shared.files.zip_checks import ArchiveLimits, check, unpack
 from tests.fakes import zips
 from tests.fakes.zips import Entry
 
@@ -280,19 +280,19 @@ def test_a_flipped_byte_does_no_harm(place: int, flip: int) -> None:
 
 def test_one_entry_is_read_whole_up_to_a_limit() -> None:
     with zipfile.ZipFile(io.BytesIO(zips.archive(GOOD))) as archive:
-        assert archives.read_entry(archive, "p1/a.png", 3) == b"one"
+        assert zip_checks.read_entry(archive, "p1/a.png", 3) == b"one"
         with pytest.raises(UnsafeArchive):
-            archives.read_entry(archive, "p1/a.png", 2)
+            zip_checks.read_entry(archive, "p1/a.png", 2)
 
 
 def test_another_name_in_an_extra_field_is_looked_at_too() -> None:
     """Python from 3.12 on takes `filename` from the Unicode Path field (0x7075), and leaves `orig_filename`."""
     info = zipfile.ZipInfo("a.png")
     info.filename = "../escaped.txt"
-    with pytest.raises(archives._Unsafe, match="leads out"):
-        archives._check_names(info)
+    with pytest.raises(zip_checks._Unsafe, match="leads out"):
+        zip_checks._check_names(info)
     info.filename = "ä.png"
-    archives._check_names(info)
+    zip_checks._check_names(info)
 
 
 PATIENT = "Doe^Jane"

@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 
-from shared.imaging.slice_zip import read_slice, write_slices
+from shared.files.slice_zip import read_slice, write_slices
 
 
 def written(pictures: list[bytes]) -> io.BytesIO:
