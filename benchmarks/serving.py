@@ -7,8 +7,8 @@ import numpy as np
 from benchmarks import embedded, forward, http_load, machine, pipeline, report, slices
 from shared.contract.names import DEFAULT_MODEL
 from shared.files.npy import to_npy
-from shared.imaging.picture import DecodeLimits
-from shared.imaging.readers.decode import decode
+from shared.pictures.decode import decode
+from shared.pictures.picture import DecodeLimits
 from trainer.inference.engine import open_engine, resolve_device
 from trainer.inference.models import ServedModel
 from trainer.inference.source import ModelFolder

@@ -4,8 +4,8 @@ import argparse
 
 from benchmarks import embedded, forward, http_load, machine, serving, slices, volume_files, volume_service
 from benchmarks.volume_report import Run
-from shared.imaging.picture import DecodeLimits
-from shared.imaging.readers.decode import decode
+from shared.pictures.decode import decode
+from shared.pictures.picture import DecodeLimits
 
 
 def measure(options: argparse.Namespace) -> Run:

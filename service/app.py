@@ -47,8 +47,8 @@ from service.uploads import Uploads, uploads_folder
 from service.volume_renderings import VolumeRenderings
 from service.volumes import VolumeIntake
 from shared.files.store import FileStore
-from shared.imaging.picture import DecodeLimits
-from shared.imaging.proportions import true_size
+from shared.pictures.picture import DecodeLimits
+from shared.pictures.proportions import true_size
 from shared.reported import read_reported
 from shared.storage.database import Database
 from shared.storage.datasets import Datasets

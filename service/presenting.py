@@ -7,7 +7,7 @@ from typing import Any
 from shared.contract.errors import Gone
 from shared.contract.names import SegmentationKind
 from shared.imaging import rle
-from shared.imaging.render import png
+from shared.pictures.render import png
 from shared.storage.evaluations import EvaluationView
 from shared.storage.models import AliasView, StoredModel
 from shared.storage.segmentations import SegmentationView

@@ -14,9 +14,9 @@ from shared.contract.errors import Conflict, Gone, ImageError, InvalidFields, No
 from shared.contract.names import DatasetStatus
 from shared.files.paths import dataset_archive_path
 from shared.files.store import FileStore
-from shared.imaging import render
 from shared.imaging.datasets.base import SliceDataset, SliceFile
 from shared.imaging.datasets.source import Archive, Folder, Source
+from shared.pictures import render
 from shared.storage.datasets import DatasetView
 
 T = TypeVar("T")

@@ -13,9 +13,10 @@ from shared.contract.errors import Conflict, Gone, InvalidFields
 from shared.files.npy import from_npy
 from shared.files.paths import labels_path, pixels_path, probability_path
 from shared.files.store import FileStore
-from shared.imaging import render, rle
-from shared.imaging.label_png import read_label_png
-from shared.imaging.thumbnail import thumbnail
+from shared.imaging import rle
+from shared.pictures import render
+from shared.pictures.label_png import read_label_png
+from shared.pictures.thumbnail import thumbnail
 from shared.storage.segmentations import SegmentationView
 
 T = TypeVar("T")

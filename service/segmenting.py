@@ -16,8 +16,8 @@ from shared.contract.messages import SegmentMessage
 from shared.files.npy import to_npy
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
-from shared.imaging.picture import DecodeLimits, Picture
-from shared.imaging.readers.decode import decode
+from shared.pictures.decode import decode
+from shared.pictures.picture import DecodeLimits, Picture
 from shared.storage.segmentations import NewSegmentation, SegmentationView
 
 Spacing = tuple[float, float]

@@ -15,7 +15,7 @@ from service.schemas.fields import (
     Whole,
 )
 from shared.contract.names import DEFAULT_ALIAS, SegmentationStatus
-from shared.imaging.thumbnail import LARGEST, SMALLEST, USUAL
+from shared.pictures.thumbnail import LARGEST, SMALLEST, USUAL
 
 MASK_FORMATS = ("rle", "png", "none")
 MIN_REGION_PLANES = ("slices", "rows")

@@ -9,8 +9,8 @@ import pytest
 from benchmarks import machine, report, slices
 from benchmarks.forward import Rate, bare, batched, best
 from benchmarks.http_load import Load
-from shared.imaging.picture import DecodeLimits
-from shared.imaging.readers.decode import decode
+from shared.pictures.decode import decode
+from shared.pictures.picture import DecodeLimits
 from tests.fakes.inference import SIZE, FakeEngine
 from tests.fakes.study import make_study
 

@@ -15,7 +15,7 @@ from shared.files.paths import pixels_path, probability_path
 from shared.files.store import FileStore
 from shared.imaging import rle
 from shared.imaging.measure import measure
-from shared.imaging.render import png
+from shared.pictures.render import png
 from shared.storage.segmentations import Claim, SegmentationJobs
 from tests.fakes.volume_worker import VolumeMade, make_volume
 

@@ -20,10 +20,10 @@ from shared.files.slice_zip import write_slices
 from shared.files.store import FileStore
 from shared.imaging.classes import classes_of
 from shared.imaging.grid import Grid, grid_of
-from shared.imaging.label_png import label_png
 from shared.imaging.measure_volume import measure_volume
-from shared.imaging.png import grey_png
 from shared.imaging.rle import rle_slices
+from shared.pictures.label_png import label_png
+from shared.pictures.png_writer import grey_png
 from shared.storage.segmentations import Claim, Finished, SegmentationJobs
 
 NIFTI, SEGMENTATION = gzip.compress(b"nifti" * 100), b"\0" * 128 + b"DICM"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.imaging.render import CLASS_COLORS
+from shared.pictures.render import CLASS_COLORS
 from tests.fakes.cards import card
 from tests.fakes.forms import FORM, PATIENT, form
 from tests.fakes.volume_worker import VolumeMade

@@ -9,7 +9,7 @@ import numpy as np
 
 from shared.imaging.channels import GREY
 from shared.imaging.datasets.base import Dataset
-from shared.imaging.render import border, png, to_display
+from shared.pictures.render import border, png, to_display
 from trainer.evaluation.choosing import shown_as
 from trainer.evaluation.measured import Measured
 

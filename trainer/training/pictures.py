@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from shared.imaging.render import border, png
+from shared.pictures.render import border, png
 from trainer.training.validate import Sample
 
 TILE = 256

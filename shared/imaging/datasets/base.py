@@ -10,7 +10,7 @@ import numpy as np
 from shared.contract.errors import DatasetError
 from shared.imaging.datasets.pictures import MaskFile, read_mask, read_picture
 from shared.imaging.datasets.source import Source
-from shared.imaging.picture import Picture
+from shared.pictures.picture import Picture
 
 MAX_FILES_NAMED = 20
 OnProgress = Callable[[int, int], None]

@@ -30,7 +30,7 @@ from shared.imaging.datasets.brats_names import MODALITIES, Case, Cases, find_ca
 from shared.imaging.datasets.pictures import MaskFile
 from shared.imaging.datasets.recent import Recent
 from shared.imaging.datasets.source import Source, source_of
-from shared.imaging.picture import Picture
+from shared.pictures.picture import Picture
 
 _CASES_KEPT = 2
 _SCANS_APART = 10_000  # between the positions of two scans of one patient

@@ -10,8 +10,8 @@ import numpy as np
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
 from shared.files.sniff import HEAD_BYTES, sniff
 from shared.imaging.datasets.source import Source
-from shared.imaging.picture import DecodeLimits, Picture
-from shared.imaging.readers.decode import DEFAULT_LIMITS, decode
+from shared.pictures.decode import DEFAULT_LIMITS, decode
+from shared.pictures.picture import DecodeLimits, Picture
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 _BMP_DEPTHS = (1, 4, 8, 24, 32)

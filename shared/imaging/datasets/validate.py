@@ -12,7 +12,7 @@ from shared.contract.errors import DatasetError, ImageError
 from shared.imaging.datasets.base import MAX_FILES_NAMED, Finding, OnProgress, SliceDataset, SliceFile
 from shared.imaging.datasets.digest import picture_digest
 from shared.imaging.datasets.pictures import MaskFile
-from shared.imaging.picture import Picture
+from shared.pictures.picture import Picture
 
 FEW_PATIENTS = 10
 SPLIT_PARTS = 3  # train, validation, test

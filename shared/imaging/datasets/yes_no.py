@@ -14,8 +14,8 @@ from shared.imaging.datasets.base import Contents, Finding, OnProgress, SliceDat
 from shared.imaging.datasets.pictures import MaskFile, is_picture, read_picture
 from shared.imaging.datasets.recent import Recent
 from shared.imaging.datasets.source import Source, source_of
-from shared.imaging.picture import Picture
 from shared.imaging.synthetic import place_circle
+from shared.pictures.picture import Picture
 
 _YES = frozenset(
     {"yes", "y", "tumor", "tumors", "positive", "pos", "abnormal", "glioma", "meningioma", "pituitary"}

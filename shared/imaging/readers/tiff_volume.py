@@ -17,21 +17,21 @@ from shared.contract.errors import (
 )
 from shared.files.sniff import HEAD_BYTES, sniff
 from shared.imaging.grid import Grid, grid_of
-from shared.imaging.picture import DecodeLimits, SpacingSource
-from shared.imaging.readers.decode import DECODER_ERRORS
-from shared.imaging.readers.samples import ORIENTATION_TAG, transposes, upright
-from shared.imaging.readers.tiff import colors, depth_of, upright_spacing
-from shared.imaging.readers.tiff_data import NONE, Layout, segment_sizes, stored_samples
-from shared.imaging.readers.tiff_file import Content, Directory, Pages
-from shared.imaging.readers.tiff_layout import PALETTE, layout_of
-from shared.imaging.readers.tiff_spacing import (
+from shared.imaging.volume import Scan, VolumeLimits
+from shared.pictures.decode import DECODER_ERRORS
+from shared.pictures.picture import DecodeLimits, SpacingSource
+from shared.pictures.samples import ORIENTATION_TAG, transposes, upright
+from shared.pictures.tiff.directories import Content, Directory, Pages
+from shared.pictures.tiff.layout import PALETTE, layout_of
+from shared.pictures.tiff.reader import colors, depth_of, upright_spacing
+from shared.pictures.tiff.samples import NONE, Layout, segment_sizes, stored_samples
+from shared.pictures.tiff.spacing import (
     count_of,
     imagej_fields,
     images_in_description,
     ome_pixels,
     slice_spacing_of,
 )
-from shared.imaging.volume import Scan, VolumeLimits
 
 DEFAULT_LIMITS = VolumeLimits()
 _MOST_PIXELS = 4096 * 4096  # of a slice

@@ -15,7 +15,6 @@ from pydicom import Dataset
 from pydicom.valuerep import DS
 
 from shared.imaging.grid import Grid
-from shared.imaging.render import class_color
 from shared.imaging.writers import dicom_codes
 from shared.imaging.writers.dicom_source import (
     Frame,
@@ -29,6 +28,7 @@ from shared.imaging.writers.dicom_source import (
     take_over,
     uid_of,
 )
+from shared.pictures.render import class_color
 
 MANUFACTURER = "brain-tumour-segmentation"
 SERIES_DESCRIPTION = "AI tumour segmentation (research)"

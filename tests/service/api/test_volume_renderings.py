@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.imaging.label_png import read_label_png
 from shared.imaging.rle import rle_slice
+from shared.pictures.label_png import read_label_png
 from tests.fakes.volume_worker import NIFTI as NIFTI_MASK
 from tests.fakes.volume_worker import SEGMENTATION, VolumeMade
 from tests.service.api.test_renderings import picture_of

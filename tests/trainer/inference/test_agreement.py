@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from shared.imaging.mask import binary_mask, min_region_at
-from shared.imaging.picture import DecodeLimits
-from shared.imaging.readers.decode import decode
+from shared.pictures.decode import decode
+from shared.pictures.picture import DecodeLimits
 from tests.fakes.study import make_study
 from trainer.inference.engine import open_engine
 from trainer.inference.source import ModelFolder

@@ -7,8 +7,8 @@ import pytest
 from shared.contract.errors import InferenceFailed
 from shared.files.npy import to_npy
 from shared.imaging import rle
-from shared.imaging.label_png import read_label_png
 from shared.imaging.mask import threshold_level
+from shared.pictures.label_png import read_label_png
 from shared.storage.cards import Label
 from tests.fakes.cards import card
 from tests.fakes.inference import MEASURES, SIZE, served

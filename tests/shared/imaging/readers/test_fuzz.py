@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from shared.contract.errors import ImageError
-from shared.imaging.picture import DecodeLimits, Picture
-from shared.imaging.readers.decode import decode
+from shared.pictures.decode import decode
+from shared.pictures.picture import DecodeLimits, Picture
 from tests.fakes import images
 
 RGB, GREY = images.picture(24, 24), images.picture(24, 24, channels=1)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from shared.contract.errors import TooManyPixels, UndecodableImage, UnsupportedFormat
-from shared.imaging.readers.decode import decode
+from shared.pictures.decode import decode
 from tests.fakes import images
 
 FRAME = b"\xff\xc0"

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
-from shared.imaging.picture import DecodeLimits, Picture
-from shared.imaging.readers.samples import exif_orientation, over_black, upright
+from shared.pictures.picture import DecodeLimits, Picture
+from shared.pictures.samples import exif_orientation, over_black, upright
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGB_ALPHA = 0, 2, 3, 4, 6

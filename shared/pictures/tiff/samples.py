@@ -14,7 +14,7 @@ import numpy as np
 from PIL import TiffImagePlugin
 
 from shared.contract.errors import UndecodableImage
-from shared.imaging.readers.tiff_file import ByteOrder, Content
+from shared.pictures.tiff.directories import ByteOrder, Content
 
 NONE, LZW, JPEG = 1, 5, 7
 FAX = (2, 3, 4)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.imaging.label_png import label_png, read_label_png
-from shared.imaging.png import grey_png
-from shared.imaging.render import CLASS_COLORS
+from shared.pictures.label_png import label_png, read_label_png
+from shared.pictures.png_writer import grey_png
+from shared.pictures.render import CLASS_COLORS
 
 
 @pytest.mark.parametrize("highest", [0, 1, 3, 7, 255])

@@ -5,12 +5,12 @@ from typing import Literal
 import numpy as np
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
-from shared.imaging.picture import DecodeLimits, Picture, SpacingSource
-from shared.imaging.readers.samples import ORIENTATION_TAG, expand_bits, over_black, transposes, upright
-from shared.imaging.readers.tiff_data import Layout, stored_samples
-from shared.imaging.readers.tiff_file import Directory, only_page
-from shared.imaging.readers.tiff_layout import CMYK, PALETTE, WHITE_IS_ZERO, layout_of
-from shared.imaging.readers.tiff_spacing import Spacing, images_in_description, spacing_of
+from shared.pictures.picture import DecodeLimits, Picture, SpacingSource
+from shared.pictures.samples import ORIENTATION_TAG, expand_bits, over_black, transposes, upright
+from shared.pictures.tiff.directories import Directory, only_page
+from shared.pictures.tiff.layout import CMYK, PALETTE, WHITE_IS_ZERO, layout_of
+from shared.pictures.tiff.samples import Layout, stored_samples
+from shared.pictures.tiff.spacing import Spacing, images_in_description, spacing_of
 
 _COLOR_MAP, _EXTRA_SAMPLES = 320, 338
 _UNASSOCIATED_ALPHA = 2

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from shared.imaging.thumbnail import small, thumbnail
+from shared.pictures.thumbnail import small, thumbnail
 
 
 @pytest.mark.parametrize(

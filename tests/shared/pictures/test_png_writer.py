@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.imaging.png import grey_png
+from shared.pictures.png_writer import grey_png
 
 IMAGES = [
     np.zeros((1, 1), np.uint8),

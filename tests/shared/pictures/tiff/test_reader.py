@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
-from shared.imaging.readers.decode import decode
+from shared.pictures.decode import decode
 from tests.fakes import images
 
 GREY, RGB, PLANES, ALPHA = "grey", "rgb", "planes", "alpha"

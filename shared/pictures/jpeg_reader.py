@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
-from shared.imaging.picture import DecodeLimits, Picture
-from shared.imaging.readers.samples import exif_orientation, upright
+from shared.pictures.picture import DecodeLimits, Picture
+from shared.pictures.samples import exif_orientation, upright
 
 _SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
 _HUFFMAN_DCT = (0xC0, 0xC1, 0xC2)

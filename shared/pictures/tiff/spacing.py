@@ -8,8 +8,8 @@ import math
 from collections.abc import Mapping
 from xml.parsers import expat
 
-from shared.imaging.picture import SpacingSource
-from shared.imaging.readers.tiff_file import Directory
+from shared.pictures.picture import SpacingSource
+from shared.pictures.tiff.directories import Directory
 
 Spacing = tuple[float, float]
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
-from shared.imaging.readers.decode import decode
+from shared.pictures.decode import decode
 from tests.fakes import images
 from tests.fakes.images import png_chunk, png_header, png_of
 

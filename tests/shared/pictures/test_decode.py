@@ -14,8 +14,8 @@ from shared.contract.errors import (
     UndecodableImage,
     UnsupportedFormat,
 )
-from shared.imaging.picture import DecodeLimits
-from shared.imaging.readers.decode import READERS, decode
+from shared.pictures.decode import READERS, decode
+from shared.pictures.picture import DecodeLimits
 from tests.fakes import images
 
 WRITERS = {"PNG": images.png, "JPEG": images.jpeg, "TIFF": images.tiff}

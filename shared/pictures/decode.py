@@ -9,12 +9,13 @@ from PIL import Image
 
 from shared.contract.errors import EmptyImage, ImageError, TooManyPixels, UndecodableImage, UnsupportedFormat
 from shared.files.sniff import HEAD_BYTES, sniff
-from shared.imaging.picture import DecodeLimits, Picture
-from shared.imaging.readers import jpeg, png, tiff
+from shared.pictures import jpeg_reader, png_reader
+from shared.pictures.picture import DecodeLimits, Picture
+from shared.pictures.tiff import reader
 
 Reader = Callable[[bytes, DecodeLimits], Picture]
 
-READERS: dict[str, Reader] = {"PNG": png.read, "JPEG": jpeg.read, "TIFF": tiff.read}
+READERS: dict[str, Reader] = {"PNG": png_reader.read, "JPEG": jpeg_reader.read, "TIFF": reader.read}
 DEFAULT_LIMITS = DecodeLimits()
 
 _VOLUMES = {"DICOM", "NIfTI"}

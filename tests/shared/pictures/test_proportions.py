@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.imaging.proportions import pixel_ratio, true_size
+from shared.pictures.proportions import pixel_ratio, true_size
 
 
 @pytest.mark.parametrize(

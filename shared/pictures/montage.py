@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from shared.imaging.thumbnail import small
+from shared.pictures.thumbnail import small
 
 TILE = 256  # pixels of a tile's longer side, at most
 _GAP = 2

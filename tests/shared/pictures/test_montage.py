@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.imaging.montage import montage
+from shared.pictures.montage import montage
 
 
 def tiles(count: int, height: int = 40, width: int = 60) -> list[np.ndarray]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from shared.imaging.proportions import true_size
-from shared.imaging.render import to_display
+from shared.pictures.proportions import true_size
+from shared.pictures.render import to_display
 
 SMALLEST, LARGEST, USUAL = 32, 256, 96  # pixels of the longer side
 _QUALITY = 85  # 1.5 kB at 96 pixels, where a PNG takes 14

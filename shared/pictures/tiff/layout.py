@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
-from shared.imaging.picture import DecodeLimits
-from shared.imaging.readers.tiff_data import BYTEWISE, FAX, JPEG, NONE, PREDICTABLE, Layout, Values
-from shared.imaging.readers.tiff_file import Directory
+from shared.pictures.picture import DecodeLimits
+from shared.pictures.tiff.directories import Directory
+from shared.pictures.tiff.samples import BYTEWISE, FAX, JPEG, NONE, PREDICTABLE, Layout, Values
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES, _PLANAR = 273, 277, 278, 279, 284

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from shared.imaging.readers.decode import decode
-from shared.imaging.render import (
+from shared.pictures.decode import decode
+from shared.pictures.render import (
     CLASS_COLORS,
     beside,
     class_color,

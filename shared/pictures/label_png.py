@@ -5,8 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from shared.imaging.png import indexed_png
-from shared.imaging.render import class_color
+from shared.pictures.png_writer import indexed_png
+from shared.pictures.render import class_color
 
 
 def label_png(labels_HW: np.ndarray) -> bytes:
