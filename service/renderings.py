@@ -14,6 +14,7 @@ from shared.files.npy import from_npy
 from shared.files.paths import labels_path, pixels_path, probability_path
 from shared.files.store import FileStore
 from shared.imaging import rle
+from shared.imaging.contours import contours
 from shared.pictures import render
 from shared.pictures.label_png import read_label_png
 from shared.pictures.thumbnail import thumbnail
@@ -132,7 +133,7 @@ class Renderings:
         if in_patient:
             raise no_patient_coordinates("a single picture does not say how it lies in the patient")
         with self._painting:
-            return geojson(render.contours(_mask(job)))
+            return geojson(contours(_mask(job)))
 
     def _pixels(self, job: SegmentationView) -> np.ndarray:
         return from_npy(still_there(lambda: self._files.read(pixels_path(job.id))))

@@ -11,11 +11,11 @@ from shared.contract.errors import EmptyImage, ImageError, TooManyPixels, Undeco
 from shared.files.sniff import HEAD_BYTES, sniff
 from shared.pictures import jpeg_reader, png_reader
 from shared.pictures.picture import DecodeLimits, Picture
-from shared.pictures.tiff import reader
+from shared.pictures.tiff import reader as tiff_reader
 
 Reader = Callable[[bytes, DecodeLimits], Picture]
 
-READERS: dict[str, Reader] = {"PNG": png_reader.read, "JPEG": jpeg_reader.read, "TIFF": reader.read}
+READERS: dict[str, Reader] = {"PNG": png_reader.read, "JPEG": jpeg_reader.read, "TIFF": tiff_reader.read}
 DEFAULT_LIMITS = DecodeLimits()
 
 _VOLUMES = {"DICOM", "NIfTI"}

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from shared.imaging.contours import contours
 
 __all__ = [
-    "CLASS_COLORS", "beside", "class_color", "contours", "overlay", "overlay_classes", "parse_color", "png",
+    "CLASS_COLORS", "beside", "class_color", "overlay", "overlay_classes", "parse_color", "png",
     "side_by_side", "through_window", "to_display",
 ]  # fmt: skip
 
