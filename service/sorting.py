@@ -9,8 +9,8 @@ from shared.contract.errors import FieldErrors, InvalidFields, PayloadTooLarge, 
 from shared.files.sniff import PROGRAMS, sniff
 from shared.files.zip_checks import ArchiveLimits, check, of_volume
 from shared.imaging.datasets.brats_names import MODALITIES
-from shared.imaging.readers.tiff_volume import pages
 from shared.pictures.decode import refusal
+from shared.volumes.tiff_stack import pages
 
 MAX_FILES = 4096
 IMAGE = "image"

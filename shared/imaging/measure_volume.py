@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from shared.imaging.grid import Grid
 from shared.imaging.mask import threshold_level
 from shared.imaging.measure import NO_SPACING_REASON
 from shared.imaging.regions import largest_regions
 from shared.imaging.rounding import six_digits
-from shared.imaging.voxel_size import MaybeSpacing, VoxelSize
+from shared.volumes.grid import Grid
+from shared.volumes.voxel_size import MaybeSpacing, VoxelSize
 
 NO_VOLUME_REASON = (
     "The {} not known: neither the file nor the request says it, so there are no cubic millimetres."

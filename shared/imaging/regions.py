@@ -9,7 +9,7 @@ from scipy.spatial import ConvexHull
 
 from shared.imaging.measure import MAX_REGIONS, hull
 from shared.imaging.rounding import six_digits
-from shared.imaging.voxel_size import VoxelSize
+from shared.volumes.voxel_size import VoxelSize
 
 _TOUCHING = np.ones((3, 3, 3), bool)
 _CORNERS = np.array([(d, h, w) for d in (-0.5, 0.5) for h in (-0.5, 0.5) for w in (-0.5, 0.5)])

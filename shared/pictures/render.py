@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-
 __all__ = [
     "CLASS_COLORS", "beside", "class_color", "overlay", "overlay_classes", "parse_color", "png",
     "side_by_side", "through_window", "to_display",

@@ -12,8 +12,8 @@ from benchmarks.forward import Rate
 from benchmarks.http_load import Load
 from benchmarks.volume_service import Beside, Done, Memory
 from shared.imaging.readers.dicom_series import read_series
-from shared.imaging.readers.nifti_volume import read_scans
-from shared.imaging.volume import VolumeLimits
+from shared.volumes.nifti_scans import read_scans
+from shared.volumes.scan import VolumeLimits
 
 SIZE = (5, 24, 32)
 TIMES = {"decode": 1000.0, "forward": 3000.0, "postprocess": 500.0}

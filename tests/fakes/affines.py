@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from shared.imaging.grid import Grid, grid_of
+from shared.volumes.grid import Grid, grid_of
 
 
 @st.composite

@@ -19,12 +19,12 @@ from shared.files.paths import (
 from shared.files.slice_zip import write_slices
 from shared.files.store import FileStore
 from shared.imaging.classes import classes_of
-from shared.imaging.grid import Grid, grid_of
 from shared.imaging.measure_volume import measure_volume
 from shared.imaging.rle import rle_slices
 from shared.pictures.label_png import label_png
 from shared.pictures.png_writer import grey_png
 from shared.storage.segmentations import Claim, Finished, SegmentationJobs
+from shared.volumes.grid import Grid, grid_of
 
 NIFTI, SEGMENTATION = gzip.compress(b"nifti" * 100), b"\0" * 128 + b"DICM"
 

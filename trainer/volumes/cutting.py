@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from shared.imaging.grid import Plane
-from shared.imaging.voxel_size import MaybeSpacing
+from shared.volumes.grid import Plane
+from shared.volumes.voxel_size import MaybeSpacing
 
 LEAST_ACROSS = 16
 # Networks learn from square pixels; ones that are this much longer one way are made square first.

@@ -15,11 +15,11 @@ from shared.imaging import rle
 from shared.imaging.classes import classes_of
 from shared.imaging.mask import binary_mask, min_region_at
 from shared.imaging.measure_volume import measure_volume
-from shared.imaging.voxel_size import VoxelSize
 from shared.imaging.writers.dicom_seg import SegmentationObject, SegmentingModel, segmentation_object
 from shared.imaging.writers.nifti_mask import nifti_mask
 from shared.pictures.label_png import label_png
 from shared.pictures.png_writer import grey_png
+from shared.volumes.voxel_size import VoxelSize
 from trainer.volumes.arrays import new_array
 from trainer.volumes.cutting import Cut
 from trainer.volumes.order import LABEL, PROBABILITY, VolumeOrder

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from shared.contract.errors import InferenceFailed
-from shared.imaging.grid import Plane
 from shared.imaging.unlike import unlike_training_data
-from shared.imaging.voxel_size import MaybeSpacing
+from shared.volumes.grid import Plane
+from shared.volumes.voxel_size import MaybeSpacing
 from trainer.inference.engine import EngineOutput
 from trainer.inference.job import Stopwatch
 from trainer.inference.models import ServedModel

@@ -19,13 +19,13 @@ from shared.contract.errors import (
 )
 from shared.files.sniff import HEAD_BYTES, sniff
 from shared.imaging.channels import GREY, channel_indices
-from shared.imaging.grid import Grid, apart_mm
-from shared.imaging.intensities import Mapping16, write_uint16
-from shared.imaging.readers import nifti_volume, tiff_volume
 from shared.imaging.readers.dicom_series import Series, check_one_patient, read_series
 from shared.imaging.readers.dicom_values import quiet, text
-from shared.imaging.volume import Scan, VolumeLimits
-from shared.imaging.voxel_size import MaybeSpacing
+from shared.volumes import nifti_scans, tiff_stack
+from shared.volumes.grid import Grid, apart_mm
+from shared.volumes.intensities import Mapping16, write_uint16
+from shared.volumes.scan import Scan, VolumeLimits
+from shared.volumes.voxel_size import MaybeSpacing
 from trainer.volumes.arrays import new_array
 from trainer.volumes.cutting import Cut
 from trainer.volumes.order import VOLUME, VolumeOrder
@@ -123,9 +123,9 @@ def read_files(paths: Sequence[Path], limits: VolumeLimits, on_progress: Progres
         series = read_series(paths, limits, on_progress)
         return Read([series.scan], series)
     if len(paths) == 1 and kinds[0] == "NIfTI":
-        return Read(nifti_volume.read_scans(paths[0], limits))
+        return Read(nifti_scans.read_scans(paths[0], limits))
     if len(paths) == 1 and kinds[0] == "TIFF":
-        return Read([tiff_volume.read_scan(paths[0], limits)])
+        return Read([tiff_stack.read_scan(paths[0], limits)])
     raise UnsupportedFormat(
         "This is no volume that is read here: send a DICOM series, or one NIfTI file or TIFF stack a field"
         f" (none of {len(paths)} files is DICOM); several sequences go into modality_t1 and so on."

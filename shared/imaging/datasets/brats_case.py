@@ -18,10 +18,10 @@ import numpy as np
 from shared.contract.errors import DatasetError, ImageError
 from shared.imaging.datasets.brats_names import Case
 from shared.imaging.datasets.source import Source
-from shared.imaging.grid import Grid, apart_mm
-from shared.imaging.intensities import background, to_uint16
-from shared.imaging.readers import nifti
-from shared.imaging.volume import VolumeLimits
+from shared.volumes import nifti
+from shared.volumes.grid import Grid, apart_mm
+from shared.volumes.intensities import background, to_uint16
+from shared.volumes.scan import VolumeLimits
 
 CLASSES = ("necrotic core", "oedema", "enhancing")
 CORE, ENHANCING = 1, 3

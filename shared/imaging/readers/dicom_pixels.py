@@ -17,7 +17,7 @@ from shared.imaging.readers.dicom_decoders import Decoded, PixelLayout, decode_f
 from shared.imaging.readers.dicom_file import BIG_ENDIAN, NATIVE, DicomFile
 from shared.imaging.readers.dicom_fragments import Pieces, frames_at
 from shared.imaging.readers.dicom_values import integer, number, refusing, text
-from shared.imaging.volume import VolumeLimits
+from shared.volumes.scan import VolumeLimits
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")

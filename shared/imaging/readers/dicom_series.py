@@ -15,14 +15,14 @@ from shared.contract.errors import (
     SeveralSeries,
     UnsupportedFormat,
 )
-from shared.imaging.grid import Grid, Lying, grid_of
 from shared.imaging.readers.dicom_decoders import PixelLayout
 from shared.imaging.readers.dicom_file import LOSSY, DicomFile, read_file
 from shared.imaging.readers.dicom_frames import Frame, frames_of
 from shared.imaging.readers.dicom_pixels import dtype_of, frame_reader, layout_of
 from shared.imaging.readers.dicom_stack import Stack, stack_of
 from shared.imaging.readers.dicom_values import file_name, quiet, text
-from shared.imaging.volume import Scan, VolumeLimits
+from shared.volumes.grid import Grid, Lying, grid_of
+from shared.volumes.scan import Scan, VolumeLimits
 
 LEAST_MM, MOST_MM = 0.02, 200.0
 Progress = Callable[[float], None]  # the share of slices decoded so far; what it raises ends the reading

@@ -14,7 +14,6 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.valuerep import DS
 
-from shared.imaging.grid import Grid
 from shared.imaging.writers import dicom_codes
 from shared.imaging.writers.dicom_source import (
     Frame,
@@ -29,6 +28,7 @@ from shared.imaging.writers.dicom_source import (
     uid_of,
 )
 from shared.pictures.render import class_color
+from shared.volumes.grid import Grid
 
 MANUFACTURER = "brain-tumour-segmentation"
 SERIES_DESCRIPTION = "AI tumour segmentation (research)"

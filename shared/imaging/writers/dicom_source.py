@@ -17,7 +17,7 @@ from pydicom import Dataset
 from pydicom.uid import MRImageStorage
 from pydicom.valuerep import DS
 
-from shared.imaging.grid import Grid
+from shared.volumes.grid import Grid
 
 # Of the patient and of the study: what a PACS files an object by, and no more. Type 2 ones may be empty, not missing.
 _ALWAYS = (

@@ -6,7 +6,7 @@ import io
 import nibabel as nib
 import numpy as np
 
-from shared.imaging.grid import Grid
+from shared.volumes.grid import Grid
 
 _SHEAR = 1e-4  # a quaternion cannot say how far axes are from perpendicular; this is rounding
 _COMPRESSION = 6

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.contract.errors import ImageError
 from shared.imaging.readers.dicom_series import read_series
-from shared.imaging.volume import VolumeLimits
+from shared.volumes.scan import VolumeLimits
 from tests.fakes import dicom
 
 LIMITS = VolumeLimits(max_voxels=1 << 20)

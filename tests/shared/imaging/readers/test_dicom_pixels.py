@@ -17,7 +17,7 @@ from shared.contract.errors import (
 )
 from shared.imaging.readers.dicom_file import TRANSFER_SYNTAXES
 from shared.imaging.readers.dicom_series import read_series
-from shared.imaging.volume import VolumeLimits
+from shared.volumes.scan import VolumeLimits
 from tests.fakes import dicom
 
 JPEG = "1.2.840.10008.1.2.4."

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.contract.errors import ImageError, MixedGeometry, UnsupportedFormat
 from shared.imaging.readers.dicom_series import read_series
 from shared.imaging.readers.dicom_values import quiet
-from shared.imaging.volume import VolumeLimits
+from shared.volumes.scan import VolumeLimits
 from tests.fakes import dicom
 
 LIMITS = VolumeLimits()

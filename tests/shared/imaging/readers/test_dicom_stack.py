@@ -15,7 +15,7 @@ from shared.contract.errors import (
     UnsupportedFormat,
 )
 from shared.imaging.readers.dicom_series import read_series
-from shared.imaging.volume import VolumeLimits
+from shared.volumes.scan import VolumeLimits
 from tests.fakes import dicom
 
 LIMITS = VolumeLimits()

@@ -4,7 +4,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
 
-from shared.imaging.grid import Grid, grid_of
+from shared.volumes.grid import Grid, grid_of
 
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 STRAIGHT = np.array([[-0.5, 0, 0, 10], [0, -0.7, 0, 20], [0, 0, 3.0, -30], [0, 0, 0, 1]])

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from pydicom import Dataset
 
-from shared.imaging.grid import Grid
 from shared.imaging.writers.dicom_seg import SegmentationObject, SegmentingModel, segmentation_object
+from shared.volumes.grid import Grid
 from tests.fakes.affines import marked
 from tests.shared.imaging.writers.headers import TILTED, grid, multi_frame, series
 

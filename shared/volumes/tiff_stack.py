@@ -16,8 +16,6 @@ from shared.contract.errors import (
     UnsupportedFormat,
 )
 from shared.files.sniff import HEAD_BYTES, sniff
-from shared.imaging.grid import Grid, grid_of
-from shared.imaging.volume import Scan, VolumeLimits
 from shared.pictures.decode import DECODER_ERRORS
 from shared.pictures.picture import DecodeLimits, SpacingSource
 from shared.pictures.samples import ORIENTATION_TAG, transposes, upright
@@ -32,6 +30,8 @@ from shared.pictures.tiff.spacing import (
     ome_pixels,
     slice_spacing_of,
 )
+from shared.volumes.grid import Grid, grid_of
+from shared.volumes.scan import Scan, VolumeLimits
 
 DEFAULT_LIMITS = VolumeLimits()
 _MOST_PIXELS = 4096 * 4096  # of a slice

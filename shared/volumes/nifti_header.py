@@ -10,8 +10,8 @@ from nibabel.spatialimages import HeaderDataError
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
 from shared.files.gunzip import Plain, Unzipped
-from shared.imaging.grid import Grid, Lying, grid_of, three
-from shared.imaging.volume import VolumeLimits
+from shared.volumes.grid import Grid, Lying, grid_of, three
+from shared.volumes.scan import VolumeLimits
 
 _CLASSES = {
     b"\x5c\x01": nib.Nifti1Header,

@@ -18,8 +18,8 @@ from shared.contract.errors import (
     UndecodableImage,
     UnsupportedFormat,
 )
-from shared.imaging.readers.nifti import read, read_grid
-from shared.imaging.volume import VolumeLimits
+from shared.volumes.nifti import read, read_grid
+from shared.volumes.scan import VolumeLimits
 from tests.fakes.volumes import LPS, SHAPE, head, nifti
 
 VOXELS = head(0)

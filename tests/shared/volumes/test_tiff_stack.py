@@ -24,9 +24,9 @@ from shared.contract.errors import (
     UndecodableImage,
     UnsupportedFormat,
 )
-from shared.imaging.readers.tiff_volume import pages, read_scan
-from shared.imaging.volume import Scan, VolumeLimits
 from shared.pictures.decode import decode
+from shared.volumes.scan import Scan, VolumeLimits
+from shared.volumes.tiff_stack import pages, read_scan
 from tests.fakes import images
 from tests.shared.imaging.readers.test_fuzz import damaged
 

@@ -20,9 +20,9 @@ from shared.contract.errors import (
     UndecodableImage,
     UnsupportedFormat,
 )
-from shared.imaging.readers import nifti as datasets
-from shared.imaging.readers.nifti_volume import read_scans
-from shared.imaging.volume import Scan, VolumeLimits
+from shared.volumes import nifti as datasets
+from shared.volumes.nifti_scans import read_scans
+from shared.volumes.scan import Scan, VolumeLimits
 from tests.fakes.volumes import LPS, SHAPE, head, nifti
 
 VOXELS = head(0)

@@ -7,9 +7,9 @@ import numpy as np
 from shared.contract.errors import EmptyImage, UndecodableImage, UnsupportedFormat
 from shared.files.gunzip import Content, Plain, Unzipped, is_gzip
 from shared.files.sniff import HEAD_BYTES, sniff
-from shared.imaging.grid import Grid
-from shared.imaging.readers.nifti_header import Header, read_header
-from shared.imaging.volume import VolumeLimits
+from shared.volumes.grid import Grid
+from shared.volumes.nifti_header import Header, read_header
+from shared.volumes.scan import VolumeLimits
 
 _SLACK = 1 << 12  # what may follow the voxels
 

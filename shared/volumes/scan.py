@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from shared.contract.errors import ImageTooSmall, TooManyPixels
-from shared.imaging.grid import Grid, Spacing
+from shared.volumes.grid import Grid, Spacing
 
 VolumeFormat = Literal["DICOM", "NIfTI", "TIFF"]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.imaging.grid import Grid
+from shared.volumes.grid import Grid
 
 MaybeSpacing = tuple[float | None, float | None, float | None]  # of slices, rows and columns, in millimetres
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from shared.contract.errors import EmptyImage
-from shared.imaging.readers.nifti import check_end, next_volume, opened
-from shared.imaging.readers.nifti_header import Header, read_header
-from shared.imaging.volume import Scan, VolumeLimits
+from shared.volumes.nifti import check_end, next_volume, opened
+from shared.volumes.nifti_header import Header, read_header
+from shared.volumes.scan import Scan, VolumeLimits
 
 MOST_VOLUMES = 8
 _APART_MM = 1.0  # below, it is rounding and shear, which a qform cannot say
