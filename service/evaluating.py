@@ -12,7 +12,7 @@ from shared.contract.errors import InvalidFields, QueueFull, QueueUnavailable, U
 from shared.contract.messages import EvaluateMessage
 from shared.files.paths import evaluation_folder
 from shared.files.store import FileStore
-from shared.imaging.channels import channel_indices
+from shared.preprocessing.channels import channel_indices
 from shared.storage.cards import ModelCard
 from shared.storage.datasets import Datasets, DatasetView
 from shared.storage.evaluations import Evaluations, EvaluationView, NewEvaluation

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from shared import catalog
-from shared.imaging.preprocess import MOST_CHANNELS, Preprocessing
+from shared.preprocessing.preprocess import MOST_CHANNELS, Preprocessing
 from shared.recipe import FLIPS, MOST_CLASSES, STRIDE
 from shared.storage import strict
 from shared.storage.cards import InvalidCard, ModelCard

@@ -10,8 +10,8 @@ import yaml
 
 from shared import catalog
 from shared.contract.errors import InvalidFields
-from shared.imaging.channels import GREY
-from shared.imaging.preprocess import MOST_CHANNELS, NORMALIZATIONS, Preprocessing
+from shared.preprocessing.channels import GREY
+from shared.preprocessing.preprocess import MOST_CHANNELS, NORMALIZATIONS, Preprocessing
 from shared.storage import strict
 
 SPLITS = ("patient", "slice")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from shared.contract.errors import ModelUnusable
-from shared.imaging.preprocess import Preprocessing
+from shared.preprocessing.preprocess import Preprocessing
 from tests.fakes.cards import card
 from trainer.inference.engine import EngineOutput, checked
 from trainer.inference.models import ServedModel

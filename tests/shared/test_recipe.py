@@ -7,7 +7,7 @@ import pytest
 
 from shared import catalog
 from shared.contract.errors import InvalidFields
-from shared.imaging.preprocess import NORMALIZATIONS
+from shared.preprocessing.preprocess import NORMALIZATIONS
 from shared.recipe import LIMITS, SPLITS, Augmentation, part_sizes, read_recipe, recipe_from
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))

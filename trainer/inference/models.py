@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from shared.contract.errors import ModelUnusable, ServiceError
-from shared.imaging.preprocess import Preprocessing
+from shared.preprocessing.preprocess import Preprocessing
 from shared.storage.cards import ModelCard
 from trainer.inference.engine import Engine
 

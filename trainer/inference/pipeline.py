@@ -13,9 +13,9 @@ from shared.imaging import rle
 from shared.imaging.classes import classes_of
 from shared.imaging.mask import binary_mask, min_region_at
 from shared.imaging.measure import Spacing, measure
-from shared.imaging.unlike import unlike_training_data
 from shared.pictures.label_png import label_png
 from shared.pictures.png_writer import grey_png
+from shared.preprocessing.unlike import unlike_training_data
 from trainer.inference.engine import EngineOutput
 from trainer.inference.models import ServedModel
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from shared.contract.errors import ModelUnusable
-from shared.imaging.preprocess import Preprocessing
+from shared.preprocessing.preprocess import Preprocessing
 from shared.storage.cards import InvalidCard, ModelCard
 
 if TYPE_CHECKING:

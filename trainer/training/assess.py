@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from shared.imaging.channels import channel_indices
 from shared.imaging.datasets.base import Dataset, SliceFile
 from shared.imaging.datasets.digest import channel_digests
 from shared.imaging.mask import binary_mask, min_region_at
 from shared.imaging.measure import confidence
-from shared.imaging.preprocess import Preprocessing
+from shared.preprocessing.channels import channel_indices
+from shared.preprocessing.preprocess import Preprocessing
 from shared.storage.cards import ModelCard
 from trainer.inference.engine import Engine, open_engine
 from trainer.inference.source import ModelFolder

@@ -13,8 +13,8 @@ import torch
 
 from shared import catalog
 from shared.contract.errors import InvalidFields, ModelUnusable, ServiceError
-from shared.imaging.preprocess import NORMALIZATIONS, Preprocessing
 from shared.ml.checkpoint import build_network, load_model, save_weights
+from shared.preprocessing.preprocess import NORMALIZATIONS, Preprocessing
 from shared.recipe import FLIPS, CardText
 from shared.storage.cards import SCHEMA, Calibration, Label, ModelCard, Weights
 from shared.storage.model_archives import CARD, README, write_archive

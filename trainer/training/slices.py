@@ -14,7 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from shared.contract.errors import TrainingFailed
 from shared.imaging.datasets.base import Dataset, SliceFile
 from shared.imaging.datasets.digest import BYTES, picture_digest
-from shared.imaging.preprocess import Preprocessing, imagenet_statistics
+from shared.preprocessing.preprocess import Preprocessing, imagenet_statistics
 from trainer.training.augment import Augment
 
 VERSION = 3  # of what the cache holds

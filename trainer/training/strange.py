@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from shared.contract.errors import ImageError
-from shared.imaging.unlike import unlike_training_data
 from shared.pictures.decode import decode
 from shared.pictures.picture import DecodeLimits
+from shared.preprocessing.unlike import unlike_training_data
 from trainer.training.assess import Pixels, Served
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from shared.contract.errors import InferenceFailed
-from shared.imaging.unlike import unlike_training_data
+from shared.preprocessing.unlike import unlike_training_data
 from shared.volumes.grid import Plane
 from shared.volumes.voxel_size import MaybeSpacing
 from trainer.inference.engine import EngineOutput

@@ -18,9 +18,9 @@ from shared.contract.errors import (
     UnsupportedPhotometric,
 )
 from shared.files.sniff import HEAD_BYTES, sniff
-from shared.imaging.channels import GREY, channel_indices
 from shared.imaging.readers.dicom_series import Series, check_one_patient, read_series
 from shared.imaging.readers.dicom_values import quiet, text
+from shared.preprocessing.channels import GREY, channel_indices
 from shared.volumes import nifti_scans, tiff_stack
 from shared.volumes.grid import Grid, apart_mm
 from shared.volumes.intensities import Mapping16, write_uint16

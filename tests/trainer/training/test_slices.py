@@ -6,7 +6,7 @@ import numpy as np
 
 from shared.imaging.datasets.base import SliceFile
 from shared.imaging.datasets.digest import channel_digests
-from shared.imaging.preprocess import Preprocessing
+from shared.preprocessing.preprocess import Preprocessing
 from trainer.training.slices import fitted_labels, prepare
 
 

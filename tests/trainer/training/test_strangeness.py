@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from shared.imaging.unlike import unlike_training_data
 from shared.ml.predict import Strangeness
+from shared.preprocessing.unlike import unlike_training_data
 from trainer.training.strangeness import fit, kinds, negative_of, one_channel
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.imaging.preprocess import Preprocessing
+from shared.preprocessing.preprocess import Preprocessing
 from tests.fakes import dicom
 from tests.fakes.inference import MEASURES, served
 from tests.fakes.volumes import nifti

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.contract.errors import InvalidFields
-from shared.imaging.channels import channel_indices
+from shared.preprocessing.channels import channel_indices
 
 BRATS = ("t1", "t1ce", "t2", "flair")
 LGG = ("pre-contrast", "flair", "post-contrast")
