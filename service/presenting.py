@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.contract.errors import Gone
 from shared.contract.names import SegmentationKind
-from shared.imaging import rle
+from shared.masks import rle
 from shared.pictures.render import png
 from shared.storage.evaluations import EvaluationView
 from shared.storage.models import AliasView, StoredModel

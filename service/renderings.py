@@ -13,8 +13,8 @@ from shared.contract.errors import Conflict, Gone, InvalidFields
 from shared.files.npy import from_npy
 from shared.files.paths import labels_path, pixels_path, probability_path
 from shared.files.store import FileStore
-from shared.imaging import rle
-from shared.imaging.contours import contours
+from shared.masks import rle
+from shared.masks.contours import contours
 from shared.pictures import render
 from shared.pictures.label_png import read_label_png
 from shared.pictures.thumbnail import thumbnail

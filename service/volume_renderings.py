@@ -23,8 +23,8 @@ from shared.files.npy import item_of_npy
 from shared.files.paths import labels_zip_path, probability_zip_path, volume_path
 from shared.files.slice_zip import read_slice
 from shared.files.store import FileStore
-from shared.imaging.rle import rle_slice
-from shared.imaging.volume_contours import contours_of_volume
+from shared.masks.rle import rle_slice
+from shared.masks.volume_contours import contours_of_volume
 from shared.pictures import render
 from shared.pictures.label_png import read_label_png
 from shared.pictures.montage import montage

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from shared.imaging.components import components
+from shared.masks.components import components
 
 _SIDE, _LEAST_SIDE = 256, 16  # the place is looked for in a small copy
 _RIM = 0.15  # of the head's radius: scalp, skull and fluid, which are bright and not brain

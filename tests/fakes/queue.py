@@ -13,8 +13,8 @@ from shared.contract.names import Queue, SegmentationKind
 from shared.files.npy import from_npy
 from shared.files.paths import pixels_path, probability_path
 from shared.files.store import FileStore
-from shared.imaging import rle
-from shared.imaging.measure import measure
+from shared.masks import rle
+from shared.masks.measure import measure
 from shared.pictures.render import png
 from shared.storage.segmentations import Claim, SegmentationJobs
 from tests.fakes.volume_worker import VolumeMade, make_volume

@@ -18,9 +18,9 @@ from shared.files.paths import (
 )
 from shared.files.slice_zip import write_slices
 from shared.files.store import FileStore
-from shared.imaging.classes import classes_of
-from shared.imaging.measure_volume import measure_volume
-from shared.imaging.rle import rle_slices
+from shared.masks.classes import classes_of
+from shared.masks.measure_volume import measure_volume
+from shared.masks.rle import rle_slices
 from shared.pictures.label_png import label_png
 from shared.pictures.png_writer import grey_png
 from shared.storage.segmentations import Claim, Finished, SegmentationJobs

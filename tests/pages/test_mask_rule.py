@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Page
 
-from shared.imaging.mask import binary_mask, threshold_level
-from shared.imaging.measure import confidence, regions
+from shared.masks.binary_mask import binary_mask, threshold_level
+from shared.masks.measure import confidence, regions
 from tests.pages.browsing import MARKS, module
 
 pytestmark = MARKS

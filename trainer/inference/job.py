@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.imaging.measure import Spacing
+from shared.masks.measure import Spacing
 from shared.storage.segmentations import Claim
 from trainer.inference.models import ServedModel
 

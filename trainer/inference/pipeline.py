@@ -9,10 +9,10 @@ import numpy as np
 
 from shared.contract.errors import InferenceFailed
 from shared.files.npy import from_npy
-from shared.imaging import rle
-from shared.imaging.classes import classes_of
-from shared.imaging.mask import binary_mask, min_region_at
-from shared.imaging.measure import Spacing, measure
+from shared.masks import rle
+from shared.masks.binary_mask import binary_mask, min_region_at
+from shared.masks.classes import classes_of
+from shared.masks.measure import Spacing, measure
 from shared.pictures.label_png import label_png
 from shared.pictures.png_writer import grey_png
 from shared.preprocessing.unlike import unlike_training_data

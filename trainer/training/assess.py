@@ -11,8 +11,8 @@ import numpy as np
 
 from shared.imaging.datasets.base import Dataset, SliceFile
 from shared.imaging.datasets.digest import channel_digests
-from shared.imaging.mask import binary_mask, min_region_at
-from shared.imaging.measure import confidence
+from shared.masks.binary_mask import binary_mask, min_region_at
+from shared.masks.measure import confidence
 from shared.preprocessing.channels import channel_indices
 from shared.preprocessing.preprocess import Preprocessing
 from shared.storage.cards import ModelCard

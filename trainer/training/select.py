@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from shared.imaging.mask import binary_mask
+from shared.masks.binary_mask import binary_mask
 from trainer.training.metrics import dice
 
 THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from shared.files.slice_zip import write_slices
-from shared.imaging import rle
-from shared.imaging.classes import classes_of
-from shared.imaging.mask import binary_mask, min_region_at
-from shared.imaging.measure_volume import measure_volume
 from shared.imaging.writers.dicom_seg import SegmentationObject, SegmentingModel, segmentation_object
 from shared.imaging.writers.nifti_mask import nifti_mask
+from shared.masks import rle
+from shared.masks.binary_mask import binary_mask, min_region_at
+from shared.masks.classes import classes_of
+from shared.masks.measure_volume import measure_volume
 from shared.pictures.label_png import label_png
 from shared.pictures.png_writer import grey_png
 from shared.volumes.voxel_size import VoxelSize

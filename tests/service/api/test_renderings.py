@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from shared.imaging import rle
+from shared.masks import rle
 from tests.fakes import images
 from tests.service.conftest import Api
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from shared.contract.names import Queue
-from shared.imaging import rle
+from shared.masks import rle
 from tests.fakes import images
 from tests.fakes.cards import card
 from tests.service.conftest import SLICE, Api

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.imaging.rle import rle_slice
+from shared.masks.rle import rle_slice
 from shared.pictures.label_png import read_label_png
 from tests.fakes.volume_worker import NIFTI as NIFTI_MASK
 from tests.fakes.volume_worker import SEGMENTATION, VolumeMade

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from shared.imaging.mask import binary_mask, min_region_at
+from shared.masks.binary_mask import binary_mask, min_region_at
 from shared.pictures.decode import decode
 from shared.pictures.picture import DecodeLimits
 from tests.fakes.study import make_study

@@ -6,8 +6,8 @@ import pytest
 
 from shared.contract.errors import InferenceFailed
 from shared.files.npy import to_npy
-from shared.imaging import rle
-from shared.imaging.mask import threshold_level
+from shared.masks import rle
+from shared.masks.binary_mask import threshold_level
 from shared.pictures.label_png import read_label_png
 from shared.storage.cards import Label
 from tests.fakes.cards import card

@@ -14,7 +14,7 @@ from shared.contract.errors import ModelUnusable
 from shared.contract.messages import SegmentMessage
 from shared.files.npy import to_npy
 from shared.files.paths import pixels_path, probability_path, segmentation_folder
-from shared.imaging import rle
+from shared.masks import rle
 from tests.fakes.inference import SIZE, FakeEngine, FakeLink, served
 from trainer.inference import ends
 from trainer.inference.leases import Leases

@@ -1,4 +1,4 @@
-// From the published 8-bit probability map to the mask, by the service's own rule (shared/imaging/mask.py): the same pixels.
+// From the published 8-bit probability map to the mask, by the service's own rule (shared/masks/binary_mask.py): the same pixels.
 
 /** Smallest 8-bit probability that counts as tumour: ceil(threshold * 255), at least 1. */
 export const thresholdLevel = (threshold) => Math.max(1, Math.ceil(threshold * 255 - 1e-9));

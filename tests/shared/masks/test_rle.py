@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from shared.imaging.rle import decode, encode, rle_slice, rle_slices
+from shared.masks.rle import decode, encode, rle_slice, rle_slices
 
 
 def test_the_text_is_cocos_own():

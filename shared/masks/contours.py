@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.imaging.components import Components, components
+from shared.masks.components import Components, components
 
 Point = tuple[int, int]
 Ring = list[Point]

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.imaging.mask import binary_mask, min_region_at, threshold_level
+from shared.masks.binary_mask import binary_mask, min_region_at, threshold_level
 
 
 def test_a_client_repeats_the_threshold_by_the_ceiling():

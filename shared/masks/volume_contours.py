@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from shared.imaging.contours import contours
-from shared.imaging.rounding import six_digits
+from shared.masks.contours import contours
+from shared.masks.rounding import six_digits
 
 # Of coordinates: a micrometre, far below a voxel.
 _DECIMALS = 3

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from shared.imaging.components import components
+from shared.masks.components import components
 
 # 0.6 * 255 may come out a hair above 153 in binary floating point; that hair must not move the level.
 _FLOAT_SLACK = 1e-9

@@ -7,8 +7,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from shared.imaging.measure import MAX_REGIONS, hull
-from shared.imaging.rounding import six_digits
+from shared.masks.measure import MAX_REGIONS, hull
+from shared.masks.rounding import six_digits
 from shared.volumes.voxel_size import VoxelSize
 
 _TOUCHING = np.ones((3, 3, 3), bool)

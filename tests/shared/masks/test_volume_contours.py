@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.imaging.contours import contours
-from shared.imaging.volume_contours import contours_of_volume
+from shared.masks.contours import contours
+from shared.masks.volume_contours import contours_of_volume
 from tests.fakes.affines import grids
 
 LPS = np.array([[0.5, 0, 0, -10], [0, 0.7, 0, -20], [0, 0, 3.0, 5], [0, 0, 0, 1]])

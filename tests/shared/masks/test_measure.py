@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from shared.imaging.mask import binary_mask
-from shared.imaging.measure import MAX_REGIONS, max_diameter_mm, measure
+from shared.masks.binary_mask import binary_mask
+from shared.masks.measure import MAX_REGIONS, max_diameter_mm, measure
 
 
 def boxes(*regions: tuple[int, int, int, int], shape: tuple[int, int] = (50, 100)) -> np.ndarray:

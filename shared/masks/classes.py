@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.imaging.rounding import six_digits
+from shared.masks.rounding import six_digits
 
 
 def classes_of(

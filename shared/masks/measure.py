@@ -8,9 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from shared.imaging.components import Components, components
-from shared.imaging.mask import threshold_level
-from shared.imaging.rounding import six_digits
+from shared.masks.binary_mask import threshold_level
+from shared.masks.components import Components, components
+from shared.masks.rounding import six_digits
 
 Spacing = tuple[float, float]
 

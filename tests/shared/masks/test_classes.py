@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.imaging.classes import classes_of
+from shared.masks.classes import classes_of
 
 CLASSES = [(1, "necrotic core"), (2, "oedema"), (3, "enhancing")]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from shared.imaging.contours import contours
+from shared.masks.contours import contours
 
 
 def twice_area(ring: list[list[int]]) -> int:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from shared.imaging.measure import MAX_REGIONS, max_diameter_mm, measure
-from shared.imaging.measure_volume import measure_volume
-from shared.imaging.regions import max_diameter_mm as max_diameter_3d
+from shared.masks.measure import MAX_REGIONS, max_diameter_mm, measure
+from shared.masks.measure_volume import measure_volume
+from shared.masks.regions import max_diameter_mm as max_diameter_3d
 from shared.volumes.grid import Grid, grid_of
 from tests.fakes.affines import grids
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from shared.imaging.mask import threshold_level
-from shared.imaging.measure import NO_SPACING_REASON
-from shared.imaging.regions import largest_regions
-from shared.imaging.rounding import six_digits
+from shared.masks.binary_mask import threshold_level
+from shared.masks.measure import NO_SPACING_REASON
+from shared.masks.regions import largest_regions
+from shared.masks.rounding import six_digits
 from shared.volumes.grid import Grid
 from shared.volumes.voxel_size import MaybeSpacing, VoxelSize
 
