@@ -6,7 +6,7 @@ from typing import Any
 from service.cache import Remembered
 from shared.contract.errors import InvalidFields, NotFound, NoWorker
 from shared.contract.names import Queue
-from shared.imaging.datasets.brats_names import MODALITIES
+from shared.datasets.brats_names import MODALITIES
 from shared.preprocessing.channels import GREY, SAME
 from shared.storage.cards import ModelCard
 from shared.storage.models import Models, StoredModel

@@ -12,10 +12,10 @@ import numpy as np
 from shared import catalog
 from shared.contract.errors import Conflict, Gone, ImageError, InvalidFields, NotFound
 from shared.contract.names import DatasetStatus
+from shared.datasets.base import SliceDataset, SliceFile
+from shared.datasets.source import Archive, Folder, Source
 from shared.files.paths import dataset_archive_path
 from shared.files.store import FileStore
-from shared.imaging.datasets.base import SliceDataset, SliceFile
-from shared.imaging.datasets.source import Archive, Folder, Source
 from shared.pictures import render
 from shared.storage.datasets import DatasetView
 

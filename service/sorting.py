@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from service.uploads import Upload, Watch
 from shared.contract.errors import FieldErrors, InvalidFields, PayloadTooLarge, UnsafeFile
+from shared.datasets.brats_names import MODALITIES
 from shared.files.sniff import PROGRAMS, sniff
 from shared.files.zip_checks import ArchiveLimits, check, of_volume
-from shared.imaging.datasets.brats_names import MODALITIES
 from shared.pictures.decode import refusal
 from shared.volumes.tiff_stack import pages
 

@@ -152,25 +152,25 @@ LOSSES: Table = MappingProxyType(
 DATASETS: Table = MappingProxyType(
     {
         "lgg": Entry(
-            "shared.imaging.datasets.lgg:LggDataset",
+            "shared.datasets.lgg:LggDataset",
             "A folder a patient with NAME_N.tif and NAME_N_mask.tif (LGG MRI Segmentation, Buda et al. 2019).",
         ),
         "image_mask": Entry(
-            "shared.imaging.datasets.image_mask:ImageMaskDataset",
+            "shared.datasets.image_mask:ImageMaskDataset",
             "Images with masks of the same name and `_mask` at the end, or in folders `images` and `masks`; "
             "PNG, JPEG, TIFF, BMP.",
         ),
         "brats": Entry(
-            "shared.imaging.datasets.brats:BratsDataset",
+            "shared.datasets.brats:BratsDataset",
             "A folder a case with four modalities and the segmentation as NIfTI, under the names of BraTS 2013 to "
             "2023.",
         ),
         "yes_no": Entry(
-            "shared.imaging.datasets.yes_no:YesNoDataset",
+            "shared.datasets.yes_no:YesNoDataset",
             "Two folders of pictures, with tumour and without; a circle over the brightest place stands for the mask.",
         ),
         "auto": Entry(
-            "shared.imaging.datasets.detect:open_auto", "Whichever of the others fits the names of the files."
+            "shared.datasets.detect:open_auto", "Whichever of the others fits the names of the files."
         ),
     }
 )

@@ -9,8 +9,8 @@ from marshmallow.validate import Length, OneOf, Range
 from service.schemas.common import Strict
 from service.schemas.segmentations import JobError
 from shared.contract.names import DatasetStatus
-from shared.imaging.datasets.detect import AUTO, OPTIONS
-from shared.imaging.datasets.patterns import MAX_PATTERN, compile_pattern
+from shared.datasets.detect import AUTO, OPTIONS
+from shared.datasets.patterns import MAX_PATTERN, compile_pattern
 
 FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _SUFFIX = re.compile(r"[A-Za-z0-9 ._-]{1,40}", re.ASCII)

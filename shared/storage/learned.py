@@ -10,7 +10,7 @@ import numpy as np
 from shared.contract.errors import ModelUnusable
 
 LEARNED = "learned.json"
-# What made them: shared.imaging.datasets.digest, of each channel.
+# What made them: shared.datasets.digest, of each channel.
 DIGEST = "blake2b-8"
 BYTES = 8
 MAX_BYTES = 16 * 1024 * 1024  # 1.5 million digests

@@ -206,7 +206,7 @@ def test_the_worker_image_has_the_code_of_everything_that_can_be_chosen(tmp_path
         for entry in getattr(catalog, table).values()
         if isinstance(entry, catalog.Entry)
     }
-    assert {"shared.ml.models.unet", "shared.imaging.datasets.lgg"} <= targets
+    assert {"shared.ml.models.unet", "shared.datasets.lgg"} <= targets
     result = in_image(tmp_path, "Dockerfile.gpu", NO_API, f"import {', '.join(sorted(targets))}")
     assert result.returncode == 0, result.stderr
 

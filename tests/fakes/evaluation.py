@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from shared.imaging.datasets.base import SliceFile
-from shared.imaging.datasets.digest import channel_digests
+from shared.datasets.base import SliceFile
+from shared.datasets.digest import channel_digests
 from shared.storage.cards import Label, ModelCard
 from shared.storage.learned import Learned, write_learned
 from tests.fakes.stored_model import WEIGHTS, stored_card

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.contract.errors import InvalidFields, JobFailed
-from shared.imaging.datasets.base import Dataset, SliceFile
-from shared.imaging.datasets.pseudonym import pseudonym
+from shared.datasets.base import Dataset, SliceFile
+from shared.datasets.pseudonym import pseudonym
 from shared.preprocessing.channels import channel_indices
 from shared.storage.cards import ModelCard
 from shared.storage.learned import Learned, read_learned

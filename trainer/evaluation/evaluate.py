@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from shared.imaging.datasets.base import Dataset, SliceFile
+from shared.datasets.base import Dataset, SliceFile
 from shared.storage.cards import ModelCard
 from trainer.evaluation import report
 from trainer.evaluation.choosing import Memory, check_channels, chosen

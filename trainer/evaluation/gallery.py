@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from shared.imaging.datasets.base import Dataset
+from shared.datasets.base import Dataset
 from shared.pictures.render import border, png, to_display
 from shared.preprocessing.channels import GREY
 from trainer.evaluation.choosing import shown_as

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.imaging.datasets.base import SliceFile
+from shared.datasets.base import SliceFile
 from trainer.evaluation.metrics import FN, FP, TP, confusion, hd95
 from trainer.training.assess import Volume
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.contract.cautions import RESEARCH_ONLY, SLICE_SPLIT_WARNING, SYNTHETIC_TRUTH_WARNING, synthetic
-from shared.imaging.datasets.base import SliceFile
+from shared.datasets.base import SliceFile
 from shared.storage.cards import ModelCard
 from trainer.evaluation import statistics
 from trainer.evaluation.choosing import ALL, Memory, shown_as, split_by_slice

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from shared import catalog
-from shared.imaging.datasets.base import SliceDataset
-from shared.imaging.datasets.pseudonym import pseudonym
+from shared.datasets.base import SliceDataset
+from shared.datasets.pseudonym import pseudonym
 from trainer.training.dataset import View
 
 

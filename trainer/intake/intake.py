@@ -9,8 +9,8 @@ import structlog
 
 from shared import catalog
 from shared.contract.errors import DatasetError, JobFailed, NotFound
-from shared.imaging.datasets.base import Finding, SliceDataset
-from shared.imaging.datasets.validate import Report, look_through
+from shared.datasets.base import Finding, SliceDataset
+from shared.datasets.validate import Report, look_through
 from shared.storage.datasets import DatasetClaim, Datasets
 from trainer.intake.local import LocalDatasets
 from trainer.logs import brief

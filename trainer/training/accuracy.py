@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.imaging.datasets.base import Dataset
+from shared.datasets.base import Dataset
 from shared.preprocessing.unlike import unlike_training_data
 from shared.storage.cards import ModelCard
 from trainer.training import assess

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from shared.imaging.datasets.base import Dataset, SliceFile
-from shared.imaging.datasets.digest import channel_digests
+from shared.datasets.base import Dataset, SliceFile
+from shared.datasets.digest import channel_digests
 from shared.masks.binary_mask import binary_mask, min_region_at
 from shared.masks.measure import confidence
 from shared.preprocessing.channels import channel_indices

@@ -10,8 +10,8 @@ import numpy as np
 
 from shared import catalog
 from shared.contract.errors import InvalidFields
-from shared.imaging.datasets.base import Dataset, SliceFile
-from shared.imaging.datasets.pseudonym import pseudonym
+from shared.datasets.base import Dataset, SliceFile
+from shared.datasets.pseudonym import pseudonym
 from shared.recipe import Recipe
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from shared.imaging.datasets.base import Dataset
+from shared.datasets.base import Dataset
 from shared.ml.checkpoint import load_network, save_weights
 from shared.ml.predict import Predictor, Strangeness
 from shared.recipe import Recipe

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from shared.contract.errors import InvalidFields, LossNotFinite
 from shared.contract.names import Stage
-from shared.imaging.datasets.base import Dataset
+from shared.datasets.base import Dataset
 from shared.ml.checkpoint import build_network, load_network
 from shared.ml.encoder_weights import load_encoder_weights
 from shared.ml.models.network import SegmentationNetwork

@@ -12,8 +12,8 @@ import torch
 from torch.utils.data import Dataset as TorchDataset
 
 from shared.contract.errors import TrainingFailed
-from shared.imaging.datasets.base import Dataset, SliceFile
-from shared.imaging.datasets.digest import BYTES, picture_digest
+from shared.datasets.base import Dataset, SliceFile
+from shared.datasets.digest import BYTES, picture_digest
 from shared.preprocessing.preprocess import Preprocessing, imagenet_statistics
 from trainer.training.augment import Augment
 
@@ -41,7 +41,7 @@ class Slices:
         return int(self.images_NHWC.shape[-1])
 
     def digests(self, indices: np.ndarray) -> list[bytes]:
-        """Of these slices' channels (shared.imaging.datasets.digest)."""
+        """Of these slices' channels (shared.datasets.digest)."""
         return [d.tobytes() for d in self.digests_NCD[indices].reshape(-1, BYTES) if d.any()]
 
     def of(self, units: Iterable[str]) -> np.ndarray:

@@ -5,8 +5,8 @@ from pathlib import PurePosixPath
 import pytest
 
 from shared.contract.errors import ModelUnusable
-from shared.imaging.datasets.base import SliceFile
-from shared.imaging.datasets.pseudonym import pseudonym
+from shared.datasets.base import SliceFile
+from shared.datasets.pseudonym import pseudonym
 from tests.fakes.cards import card
 from tests.fakes.evaluation import model_folder
 from trainer.evaluation.choosing import Memory, NothingToEvaluate, chosen, split_by_slice

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shared.contract.cautions import RESEARCH_ONLY, SYNTHETIC_TRUTH_WARNING
-from shared.imaging.datasets.pseudonym import pseudonym
+from shared.datasets.pseudonym import pseudonym
 from tests.fakes.evaluation import EMPTY, Answers, Study, model_folder, square
 from trainer.evaluation.choosing import DoesNotFit, NothingToEvaluate
 from trainer.evaluation.evaluate import Question, evaluate

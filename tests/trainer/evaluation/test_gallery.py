@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from shared.imaging.datasets.pseudonym import pseudonym
+from shared.datasets.pseudonym import pseudonym
 from tests.fakes.evaluation import EMPTY, Study, square
 from tests.trainer.evaluation.test_measured import volume
 from trainer.evaluation.gallery import BOTH, MISSED, TOO_MUCH, gallery

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import pytest
 
-from shared.imaging.datasets.base import SliceFile
+from shared.datasets.base import SliceFile
 from tests.fakes.evaluation import EMPTY, square
 from trainer.evaluation.measured import measure
 from trainer.training.assess import Volume

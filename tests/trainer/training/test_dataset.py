@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from shared.contract.errors import InvalidFields
-from shared.imaging.datasets.lgg import LggDataset
-from shared.imaging.datasets.pseudonym import pseudonym
+from shared.datasets.lgg import LggDataset
+from shared.datasets.pseudonym import pseudonym
 from shared.recipe import recipe_from
 from tests.fakes.study import make_study
 from trainer.training.dataset import View, open_dataset

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from shared.imaging.datasets.brats import BratsDataset
-from shared.imaging.datasets.pseudonym import pseudonym
+from shared.datasets.brats import BratsDataset
+from shared.datasets.pseudonym import pseudonym
 from shared.recipe import recipe_from
 from shared.storage.cards import ModelCard
 from shared.storage.learned import read_learned

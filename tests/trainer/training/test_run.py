@@ -262,7 +262,7 @@ def test_the_command_names_what_is_wrong(study, tmp_path, capsys):
 
 
 def test_the_cache_holds_what_serving_would_see(study, tmp_path):
-    from shared.imaging.datasets.lgg import LggDataset
+    from shared.datasets.lgg import LggDataset
     from trainer.training.slices import prepare
 
     preprocessing = tiny().preprocessing

@@ -4,8 +4,8 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from shared.imaging.datasets.base import SliceFile
-from shared.imaging.datasets.digest import channel_digests
+from shared.datasets.base import SliceFile
+from shared.datasets.digest import channel_digests
 from shared.preprocessing.preprocess import Preprocessing
 from trainer.training.slices import fitted_labels, prepare
 

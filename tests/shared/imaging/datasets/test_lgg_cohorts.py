@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.imaging.datasets.detect import open_auto
-from shared.imaging.datasets.lgg import LggDataset
+from shared.datasets.detect import open_auto
+from shared.datasets.lgg import LggDataset
 from tests.fakes.study import make_study
 
 HEAD = "Patient,histological_type,neoplasm_histologic_grade,gender\n"

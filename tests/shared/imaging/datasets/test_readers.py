@@ -9,10 +9,10 @@ import pytest
 
 from shared import catalog
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.detect import OPTIONS, open_auto
-from shared.imaging.datasets.image_mask import ImageMaskDataset
-from shared.imaging.datasets.lgg import LggDataset
-from shared.imaging.datasets.source import Archive
+from shared.datasets.detect import OPTIONS, open_auto
+from shared.datasets.image_mask import ImageMaskDataset
+from shared.datasets.lgg import LggDataset
+from shared.datasets.source import Archive
 from tests.fakes import images, zips
 from tests.fakes.datasets import lay_out, mask, picture_files
 from tests.fakes.study import make_study

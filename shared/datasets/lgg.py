@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.base import Contents, Finding, OnProgress, SliceDataset, SliceFile, in_order
-from shared.imaging.datasets.source import Source, source_of
+from shared.datasets.base import Contents, Finding, OnProgress, SliceDataset, SliceFile, in_order
+from shared.datasets.source import Source, source_of
 
 _SLICE = re.compile(r"(?P<stem>.+)_(?P<index>\d{1,9})\.tif", re.ASCII)
 _MASK = re.compile(r".+_\d{1,9}_mask\.tif", re.ASCII)

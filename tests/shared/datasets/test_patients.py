@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.image_mask import ImageMaskDataset
-from shared.imaging.datasets.patients import split_number
-from shared.imaging.datasets.patterns import MAX_PATH, compile_pattern, find
+from shared.datasets.image_mask import ImageMaskDataset
+from shared.datasets.patients import split_number
+from shared.datasets.patterns import MAX_PATH, compile_pattern, find
 from tests.fakes.datasets import lay_out
 
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
+from shared.datasets.source import Source
 from shared.files.sniff import HEAD_BYTES, sniff
-from shared.imaging.datasets.source import Source
 from shared.pictures.decode import DEFAULT_LIMITS, decode
 from shared.pictures.picture import DecodeLimits, Picture
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.contract.errors import DatasetError, ImageError
-from shared.imaging.datasets.brats_names import Case
-from shared.imaging.datasets.source import Source
+from shared.datasets.brats_names import Case
+from shared.datasets.source import Source
 from shared.volumes import nifti
 from shared.volumes.grid import Grid, apart_mm
 from shared.volumes.intensities import background, to_uint16

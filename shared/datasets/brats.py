@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from shared.contract.errors import DatasetError, ImageError
-from shared.imaging.datasets.base import (
+from shared.datasets.base import (
     Contents,
     Finding,
     OnProgress,
@@ -17,7 +17,7 @@ from shared.imaging.datasets.base import (
     in_order,
     sound,
 )
-from shared.imaging.datasets.brats_case import (
+from shared.datasets.brats_case import (
     CLASSES,
     CaseImages,
     CaseOutline,
@@ -26,10 +26,10 @@ from shared.imaging.datasets.brats_case import (
     outline,
     read_case,
 )
-from shared.imaging.datasets.brats_names import MODALITIES, Case, Cases, find_cases
-from shared.imaging.datasets.pictures import MaskFile
-from shared.imaging.datasets.recent import Recent
-from shared.imaging.datasets.source import Source, source_of
+from shared.datasets.brats_names import MODALITIES, Case, Cases, find_cases
+from shared.datasets.pictures import MaskFile
+from shared.datasets.recent import Recent
+from shared.datasets.source import Source, source_of
 from shared.pictures.picture import Picture
 
 _CASES_KEPT = 2

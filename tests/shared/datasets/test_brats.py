@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets import brats_case
-from shared.imaging.datasets.brats import BratsDataset
-from shared.imaging.datasets.brats_case import background, to_uint16
-from shared.imaging.datasets.detect import open_auto
-from shared.imaging.datasets.source import Archive
-from shared.imaging.datasets.validate import look_through
+from shared.datasets import brats_case
+from shared.datasets.brats import BratsDataset
+from shared.datasets.brats_case import background, to_uint16
+from shared.datasets.detect import open_auto
+from shared.datasets.source import Archive
+from shared.datasets.validate import look_through
 from tests.fakes import zips
 from tests.fakes.datasets import lay_out
 from tests.fakes.volumes import LPS, NAMES, case_files, head, make_brats, nifti, tumour

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.base import Contents, Finding, OnProgress, SliceDataset, SliceFile, in_order
-from shared.imaging.datasets.pictures import MaskFile, is_picture, read_picture
-from shared.imaging.datasets.recent import Recent
-from shared.imaging.datasets.source import Source, source_of
-from shared.imaging.synthetic import place_circle
+from shared.datasets.base import Contents, Finding, OnProgress, SliceDataset, SliceFile, in_order
+from shared.datasets.pictures import MaskFile, is_picture, read_picture
+from shared.datasets.recent import Recent
+from shared.datasets.source import Source, source_of
+from shared.datasets.synthetic_circle import place_circle
 from shared.pictures.picture import Picture
 
 _YES = frozenset(

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from shared.contract.errors import DatasetError, ImageError
-from shared.imaging.datasets.base import MAX_FILES_NAMED, Finding, OnProgress, SliceDataset, SliceFile
-from shared.imaging.datasets.digest import picture_digest
-from shared.imaging.datasets.pictures import MaskFile
+from shared.datasets.base import MAX_FILES_NAMED, Finding, OnProgress, SliceDataset, SliceFile
+from shared.datasets.digest import picture_digest
+from shared.datasets.pictures import MaskFile
 from shared.pictures.picture import Picture
 
 FEW_PATIENTS = 10

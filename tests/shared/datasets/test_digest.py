@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared.imaging.datasets.digest import BYTES, channel_digests, picture_digest
+from shared.datasets.digest import BYTES, channel_digests, picture_digest
 
 
 def picture(seed=0, channels=3):

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.base import Contents, Finding, OnProgress, SliceDataset, SliceFile, in_order
-from shared.imaging.datasets.pairing import Pairs, pair
-from shared.imaging.datasets.patients import patients_of, split_number
-from shared.imaging.datasets.pictures import is_picture
-from shared.imaging.datasets.source import Source, source_of
+from shared.datasets.base import Contents, Finding, OnProgress, SliceDataset, SliceFile, in_order
+from shared.datasets.pairing import Pairs, pair
+from shared.datasets.patients import patients_of, split_number
+from shared.datasets.pictures import is_picture
+from shared.datasets.source import Source, source_of
 
 
 class ImageMaskDataset(SliceDataset):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from shared.contract.errors import DatasetError, ImageError
-from shared.imaging.datasets.detect import open_auto
-from shared.imaging.datasets.validate import look_through
-from shared.imaging.datasets.yes_no import YesNoDataset
+from shared.datasets.detect import open_auto
+from shared.datasets.validate import look_through
+from shared.datasets.yes_no import YesNoDataset
 from tests.fakes import images
 from tests.fakes.datasets import lay_out
-from tests.shared.imaging.test_synthetic import head
+from tests.shared.datasets.test_synthetic_circle import head
 
 YES, NO, OTHER = (images.png(head(64, seed=seed)) for seed in range(3))
 

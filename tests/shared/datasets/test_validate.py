@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.image_mask import ImageMaskDataset
-from shared.imaging.datasets.lgg import LggDataset
-from shared.imaging.datasets.validate import look_through
+from shared.datasets.image_mask import ImageMaskDataset
+from shared.datasets.lgg import LggDataset
+from shared.datasets.validate import look_through
 from tests.fakes import images
 from tests.fakes.datasets import lay_out, mask, picture_files
 from tests.fakes.study import make_study

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from shared.imaging.synthetic import brain_mask, place_circle
+from shared.datasets.synthetic_circle import brain_mask, place_circle
 
 
 def head(side: int = 200, y: float = 0.6, x: float = 0.35, tumour: int = 120, seed: int = 0) -> np.ndarray:

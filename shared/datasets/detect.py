@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.base import SliceDataset
-from shared.imaging.datasets.brats import BratsDataset
-from shared.imaging.datasets.image_mask import ImageMaskDataset
-from shared.imaging.datasets.lgg import LggDataset
-from shared.imaging.datasets.source import Source, source_of
-from shared.imaging.datasets.yes_no import YesNoDataset
+from shared.datasets.base import SliceDataset
+from shared.datasets.brats import BratsDataset
+from shared.datasets.image_mask import ImageMaskDataset
+from shared.datasets.lgg import LggDataset
+from shared.datasets.source import Source, source_of
+from shared.datasets.yes_no import YesNoDataset
 
 AUTO = "auto"
 OPTIONS: Mapping[str, tuple[str, ...]] = {

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets.pictures import MaskFile, read_mask, read_picture
-from shared.imaging.datasets.source import Source
+from shared.datasets.pictures import MaskFile, read_mask, read_picture
+from shared.datasets.source import Source
 from shared.pictures.picture import Picture
 
 MAX_FILES_NAMED = 20

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.imaging.datasets.brats_names import MODALITIES, find_cases
+from shared.datasets.brats_names import MODALITIES, find_cases
 
 ALL = [*MODALITIES, "seg"]
 

@@ -14,9 +14,9 @@ from os.path import commonprefix
 from pathlib import PurePosixPath
 
 from shared.contract.errors import DatasetError
-from shared.imaging.datasets import patterns
-from shared.imaging.datasets.pairing import without_roles
-from shared.imaging.datasets.source import Source
+from shared.datasets import patterns
+from shared.datasets.pairing import without_roles
+from shared.datasets.source import Source
 
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 _NUMBER = re.compile(r"^(?P<name>.*?)[ _.-]*\(?(?P<number>\d{1,9})\)?$", re.DOTALL)
