@@ -16,8 +16,7 @@ from service.model_check import check_servable
 from shared.contract.errors import Conflict, NotFound, StorageUnavailable
 from shared.files.paths import model_folder
 from shared.files.store import FileStore
-from shared.storage.cards import InvalidCard, ModelCard
-from shared.storage.model_archives import (
+from shared.registry.archives import (
     CARD,
     CURVES,
     NAMES,
@@ -28,8 +27,9 @@ from shared.storage.model_archives import (
     members_of,
     unpack,
 )
+from shared.registry.cards import InvalidCard, ModelCard
+from shared.registry.weights_header import InvalidWeights, TensorEntry, read_header
 from shared.storage.models import Models, StoredModel, shipped_folder
-from shared.storage.safetensors_header import InvalidWeights, TensorEntry, read_header
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from shared.contract.errors import InvalidFields, NotFound, NoWorker
 from shared.contract.names import Queue
 from shared.datasets.brats_names import MODALITIES
 from shared.preprocessing.channels import GREY, SAME
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 from shared.storage.models import Models, StoredModel
 from shared.storage.workers import Workers
 

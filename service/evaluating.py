@@ -13,7 +13,7 @@ from shared.contract.messages import EvaluateMessage
 from shared.files.paths import evaluation_folder
 from shared.files.store import FileStore
 from shared.preprocessing.channels import channel_indices
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 from shared.storage.datasets import Datasets, DatasetView
 from shared.storage.evaluations import Evaluations, EvaluationView, NewEvaluation
 from shared.storage.idempotency import Idempotency

@@ -8,9 +8,9 @@ from typing import Any
 from shared import catalog
 from shared.preprocessing.preprocess import MOST_CHANNELS, Preprocessing
 from shared.recipe import FLIPS, MOST_CLASSES, STRIDE
-from shared.storage import strict
-from shared.storage.cards import InvalidCard, ModelCard
-from shared.storage.model_archives import WEIGHTS
+from shared.registry import strict
+from shared.registry.archives import WEIGHTS
+from shared.registry.cards import InvalidCard, ModelCard
 
 MAX_IMAGE_SIZE = 1024
 MEASURES = 2  # of strangeness: `unlike.limits` has a limit for each

@@ -11,8 +11,8 @@ from shared.contract.cautions import RESEARCH_ONLY, SLICE_SPLIT_WARNING, SYNTHET
 from shared.contract.errors import InvalidFields, NotFound
 from shared.files.paths import run_picture_path
 from shared.files.store import FileStore
+from shared.registry.cards import ModelCard
 from shared.reported import Reported
-from shared.storage.cards import ModelCard
 from shared.storage.datasets import Datasets, DatasetView
 from shared.storage.models import Models
 from shared.storage.training_runs import RunView

@@ -12,7 +12,7 @@ from shared import catalog
 from shared.contract.errors import InvalidFields
 from shared.preprocessing.channels import GREY
 from shared.preprocessing.preprocess import MOST_CHANNELS, NORMALIZATIONS, Preprocessing
-from shared.storage import strict
+from shared.registry import strict
 
 SPLITS = ("patient", "slice")
 FLIPS = ("horizontal", "vertical", "both")

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from shared.contract.config import ConfigError
-from shared.storage import strict
+from shared.registry import strict
 
 # Not .yaml, which would make it a preset.
 NAME = "reported.yml"

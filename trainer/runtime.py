@@ -16,7 +16,7 @@ from shared.contract.errors import ServiceError
 from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.contract.names import DEFAULT_ALIAS, Queue
 from shared.files.store import FileStore
-from shared.storage.cards import InvalidCard
+from shared.registry.cards import InvalidCard
 from shared.storage.database import Database
 from shared.storage.evaluations import Evaluations
 from shared.storage.models import Models

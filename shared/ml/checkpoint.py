@@ -13,7 +13,7 @@ from shared import catalog
 from shared.contract.errors import InvalidFields, ModelUnusable
 from shared.ml.models.network import SegmentationNetwork
 from shared.ml.predict import Predictor, Strangeness
-from shared.storage.cards import ModelCard, Weights
+from shared.registry.cards import ModelCard, Weights
 
 WEIGHTS = "weights.safetensors"
 FEATURE_PREFIX = "features."

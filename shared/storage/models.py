@@ -24,8 +24,8 @@ from sqlalchemy import (
 
 from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownModel
 from shared.contract.names import DEFAULT_ALIAS, DEFAULT_MODEL
+from shared.registry.cards import ModelCard
 from shared.storage import audit
-from shared.storage.cards import ModelCard
 from shared.storage.database import Database
 from shared.storage.paging import Page, cut, page_statement
 from shared.storage.records import Alias, Model, utc_now

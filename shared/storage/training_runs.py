@@ -15,9 +15,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from shared.contract.errors import Conflict, NotFound
 from shared.contract.names import RUN_ENDED, EventKind
 from shared.contract.names import RunStatus as Status
+from shared.registry.cards import ModelCard
 from shared.storage import audit, idempotency, leases
 from shared.storage import run_statements as sql
-from shared.storage.cards import ModelCard
 from shared.storage.database import Database, value_errors
 from shared.storage.models import add_model
 from shared.storage.paging import Page, cut, page_statement

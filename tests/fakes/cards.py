@@ -1,6 +1,6 @@
 """Model cards without weights, for tests that load no network."""
 
-from shared.storage.cards import SCHEMA, Calibration, Label, ModelCard, Weights
+from shared.registry.cards import SCHEMA, Calibration, Label, ModelCard, Weights
 
 
 def card(id: str = "lgg-unet", **changes: object) -> ModelCard:

@@ -9,8 +9,8 @@ import numpy as np
 
 from shared.datasets.base import SliceFile
 from shared.datasets.digest import channel_digests
-from shared.storage.cards import Label, ModelCard
-from shared.storage.learned import Learned, write_learned
+from shared.registry.cards import Label, ModelCard
+from shared.registry.learned import Learned, write_learned
 from tests.fakes.stored_model import WEIGHTS, stored_card
 from trainer.evaluation.evaluate import Tools
 from trainer.training.assess import Volume

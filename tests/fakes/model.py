@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from shared.ml.checkpoint import build_network, save_weights
-from shared.storage.cards import SCHEMA, Calibration, Label, ModelCard
+from shared.registry.cards import SCHEMA, Calibration, Label, ModelCard
 
 NAME = "stand-in"
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from shared.files.store import FileStore
-from shared.storage.cards import ModelCard, Weights
+from shared.registry.cards import ModelCard, Weights
 from shared.storage.models import Models, StoredModel
 from tests.fakes.cards import card
 

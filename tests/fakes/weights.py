@@ -6,7 +6,7 @@ import json
 import zipfile
 from typing import Any
 
-from shared.storage.cards import Weights
+from shared.registry.cards import Weights
 from tests.fakes.cards import card
 
 FEATURES = ("features.mean", "features.whitening", "features.direction")

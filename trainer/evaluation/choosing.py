@@ -9,8 +9,8 @@ from shared.contract.errors import InvalidFields, JobFailed
 from shared.datasets.base import Dataset, SliceFile
 from shared.datasets.pseudonym import pseudonym
 from shared.preprocessing.channels import channel_indices
-from shared.storage.cards import ModelCard
-from shared.storage.learned import Learned, read_learned
+from shared.registry.cards import ModelCard
+from shared.registry.learned import Learned, read_learned
 
 TEST, ALL = "test", "all"
 _PSEUDONYM = re.compile(r"p-[0-9a-f]{12}", re.ASCII)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.datasets.base import Dataset, SliceFile
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 from trainer.evaluation import report
 from trainer.evaluation.choosing import Memory, check_channels, chosen
 from trainer.evaluation.gallery import Shown, gallery

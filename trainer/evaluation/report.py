@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from shared.contract.cautions import synthetic
+from shared.registry.archives import CURVES, HISTORY
 from shared.reported import Report, read_reported
-from shared.storage.model_archives import CURVES, HISTORY
 from trainer.evaluation import charts, texts
 from trainer.evaluation.drawing import Chart
 from trainer.evaluation.gallery import LEGEND, Shown

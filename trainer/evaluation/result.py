@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.contract.cautions import RESEARCH_ONLY, SLICE_SPLIT_WARNING, SYNTHETIC_TRUTH_WARNING, synthetic
 from shared.datasets.base import SliceFile
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 from trainer.evaluation import statistics
 from trainer.evaluation.choosing import ALL, Memory, shown_as, split_by_slice
 from trainer.evaluation.detection import detection

@@ -12,7 +12,7 @@ import structlog
 
 from shared.contract.errors import ModelUnusable, ServiceError
 from shared.preprocessing.preprocess import Preprocessing
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 from trainer.inference.engine import Engine
 
 _log = structlog.get_logger(__name__)

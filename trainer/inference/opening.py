@@ -11,7 +11,7 @@ import structlog
 
 from shared.contract.errors import ModelUnusable, NotFound, ServiceError
 from shared.files.store import FileStore
-from shared.storage.model_archives import BESIDE, CARD
+from shared.registry.archives import BESIDE, CARD
 from shared.storage.models import Models, StoredModel, shipped_folder
 from trainer.inference.engine import open_engine
 from trainer.inference.models import ServedModel

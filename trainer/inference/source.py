@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared.contract.errors import ModelUnusable
 from shared.preprocessing.preprocess import Preprocessing
-from shared.storage.cards import InvalidCard, ModelCard
+from shared.registry.cards import InvalidCard, ModelCard
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.datasets.base import Dataset
 from shared.preprocessing.unlike import unlike_training_data
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 from trainer.training import assess
 from trainer.training.card_text import VARIANT_NAMES
 from trainer.training.strange import of_folder, rubbish, share_warned

@@ -15,7 +15,7 @@ from shared.masks.binary_mask import binary_mask, min_region_at
 from shared.masks.measure import confidence
 from shared.preprocessing.channels import channel_indices
 from shared.preprocessing.preprocess import Preprocessing
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 from trainer.inference.engine import Engine, open_engine
 from trainer.inference.source import ModelFolder
 from trainer.training.metrics import area_under_curve, bootstrap_interval

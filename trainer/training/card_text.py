@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 
 VARIANT_NAMES = {
     "as_uploaded": "slices as they are in the dataset",

@@ -16,8 +16,8 @@ from shared.contract.errors import InvalidFields, ModelUnusable, ServiceError
 from shared.ml.checkpoint import build_network, load_model, save_weights
 from shared.preprocessing.preprocess import NORMALIZATIONS, Preprocessing
 from shared.recipe import FLIPS, CardText
-from shared.storage.cards import SCHEMA, Calibration, Label, ModelCard, Weights
-from shared.storage.model_archives import CARD, README, write_archive
+from shared.registry.archives import CARD, README, write_archive
+from shared.registry.cards import SCHEMA, Calibration, Label, ModelCard, Weights
 from trainer.training.card_text import render
 from trainer.training.state_dict import fill, read_state_dict
 

@@ -13,8 +13,8 @@ from shared.datasets.base import Dataset
 from shared.ml.checkpoint import load_network, save_weights
 from shared.ml.predict import Predictor, Strangeness
 from shared.recipe import Recipe
-from shared.storage.cards import SCHEMA, Calibration, Label, ModelCard, Weights
-from shared.storage.learned import LEARNED, Learned, read_learned, write_learned
+from shared.registry.cards import SCHEMA, Calibration, Label, ModelCard, Weights
+from shared.registry.learned import LEARNED, Learned, read_learned, write_learned
 from trainer.training.accuracy import accuracy
 from trainer.training.card_text import render
 from trainer.training.run import Paths, Trained

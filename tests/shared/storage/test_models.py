@@ -7,10 +7,10 @@ import pytest
 
 from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownModel
 from shared.contract.names import DEFAULT_MODEL
+from shared.registry.cards import InvalidCard, ModelCard
 from shared.storage.audit import AuditLog
-from shared.storage.cards import InvalidCard, ModelCard
 from shared.storage.models import AliasView, Models, shipped_folder
-from tests.shared.storage.cards import card_fields
+from tests.shared.registry.cards import card_fields
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 from shared.storage.training_runs import NewRun, RunView, TrainingRuns
-from tests.shared.storage.cards import card_fields
+from tests.shared.registry.cards import card_fields
 
 
 def accept(runs: TrainingRuns, **changes: Any) -> RunView:

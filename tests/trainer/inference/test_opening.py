@@ -10,7 +10,7 @@ import pytest
 
 from shared.contract.errors import ModelUnusable
 from shared.files.store import FileStore
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 from shared.storage.models import Models
 from tests.fakes.model import make_model
 from tests.fakes.stored_model import WEIGHTS, store_model

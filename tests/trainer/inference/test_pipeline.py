@@ -9,7 +9,7 @@ from shared.files.npy import to_npy
 from shared.masks import rle
 from shared.masks.binary_mask import threshold_level
 from shared.pictures.label_png import read_label_png
-from shared.storage.cards import Label
+from shared.registry.cards import Label
 from tests.fakes.cards import card
 from tests.fakes.inference import MEASURES, SIZE, served
 from trainer.inference.engine import EngineOutput

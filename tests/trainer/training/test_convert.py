@@ -9,7 +9,7 @@ import torch
 
 from shared.contract.errors import ModelUnusable
 from shared.ml.checkpoint import build_network, load_model
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 from trainer.training.convert import main
 from trainer.training.state_dict import fill, read_state_dict
 

@@ -8,8 +8,8 @@ from PIL import Image
 from shared.datasets.brats import BratsDataset
 from shared.datasets.pseudonym import pseudonym
 from shared.recipe import recipe_from
-from shared.storage.cards import ModelCard
-from shared.storage.learned import read_learned
+from shared.registry.cards import ModelCard
+from shared.registry.learned import read_learned
 from tests.fakes.volumes import make_brats
 from trainer.training.assess import served, volumes
 from trainer.training.dataset import View, open_dataset

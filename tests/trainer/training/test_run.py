@@ -9,7 +9,7 @@ import torch
 from shared.contract.errors import LossNotFinite
 from shared.ml.checkpoint import load_model, load_tensors, save_tensors
 from shared.recipe import recipe_from
-from shared.storage.cards import ModelCard
+from shared.registry.cards import ModelCard
 from tests.fakes.study import make_study
 from trainer.training import run as run_module
 from trainer.training.__main__ import main

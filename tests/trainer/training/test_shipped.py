@@ -8,8 +8,8 @@ import pytest
 from shared.contract.names import DEFAULT_MODEL
 from shared.ml.checkpoint import load_network
 from shared.recipe import read_recipe
-from shared.storage.cards import ModelCard
-from shared.storage.learned import read_learned
+from shared.registry.cards import ModelCard
+from shared.registry.learned import read_learned
 from trainer.training.card_text import render
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shared.contract.errors import InferenceFailed
-from shared.storage.cards import Label
+from shared.registry.cards import Label
 from tests.fakes.cards import card
 from tests.fakes.inference import MEASURES, FakeEngine, served
 from trainer.inference.engine import EngineOutput

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.contract.errors import InvalidFields, ModelUnusable
-from shared.storage.learned import LEARNED, MAX_BYTES, parse_learned
+from shared.registry.learned import LEARNED, MAX_BYTES, parse_learned
 
 CARD, WEIGHTS, README = "card.json", "weights.safetensors", "README.md"
 CURVES, HISTORY = "curves.png", "history.json"

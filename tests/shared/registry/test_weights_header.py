@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import SafetensorError, deserialize
 
-from shared.storage.safetensors_header import InvalidWeights, TensorEntry, read_header
+from shared.registry.weights_header import InvalidWeights, TensorEntry, read_header
 
 GOOD = {
     "__metadata__": {"format": "pt"},

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.storage.model_archives import InvalidModel, Member, members_of, packed, unpack, write_archive
+from shared.registry.archives import InvalidModel, Member, members_of, packed, unpack, write_archive
 
 PNG = b"\x89PNG\r\n\x1a\n..."
 FILES = {"card.json": b"{}", "weights.safetensors": bytes(range(256)) * 2000}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from shared.contract.errors import ModelUnusable
-from shared.storage.learned import LEARNED, Learned, parse_learned, read_learned, write_learned
+from shared.registry.learned import LEARNED, Learned, parse_learned, read_learned, write_learned
 
 
 def test_what_was_written_is_read(tmp_path):

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from shared.storage.cards import InvalidCard, ModelCard
-from tests.shared.storage.cards import card_fields
+from shared.registry.cards import InvalidCard, ModelCard
+from tests.shared.registry.cards import card_fields
 
 WEIGHTS = card_fields()["weights"]
 
