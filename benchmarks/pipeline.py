@@ -8,9 +8,9 @@ from typing import Any
 
 from benchmarks.forward import Rate
 from shared.contract.messages import SegmentMessage
+from shared.database.database import Database
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
-from shared.storage.database import Database
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs
 from trainer.inference.leases import Leases
 from trainer.inference.models import ServedModel, WarmModels

@@ -1,11 +1,11 @@
-"""Alembic's entry point; connection, transaction and lock come from `shared.storage.migrate`."""
+"""Alembic's entry point; connection, transaction and lock come from `shared.database.migrate`."""
 
 from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from shared.storage.records import Base, UtcDateTime
+from shared.database.tables import Base, UtcDateTime
 
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:

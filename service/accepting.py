@@ -14,9 +14,9 @@ from service.repeats import made_before
 from shared.contract.errors import ServiceError, StorageUnavailable
 from shared.contract.messages import Message
 from shared.contract.names import SegmentationStatus
+from shared.database.idempotency import Idempotency
 from shared.files.paths import segmentation_folder
 from shared.files.store import FileStore
-from shared.storage.idempotency import Idempotency
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
 
 _log = logging.getLogger(__name__)

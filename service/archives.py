@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.model_check import check_servable
 from shared.contract.errors import Conflict, NotFound, StorageUnavailable
+from shared.database.models import Models, StoredModel, shipped_folder
 from shared.files.paths import model_folder
 from shared.files.store import FileStore
 from shared.registry.archives import (
@@ -29,7 +30,6 @@ from shared.registry.archives import (
 )
 from shared.registry.cards import InvalidCard, ModelCard
 from shared.registry.weights_header import InvalidWeights, TensorEntry, read_header
-from shared.storage.models import Models, StoredModel, shipped_folder
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from flask import Flask, current_app, g, request, session
 from service.hosts import SAFE_METHODS, same_origin
 from shared.contract.errors import Forbidden, FromElsewhere, Unauthenticated
 from shared.contract.names import Scope
-from shared.storage.keys import Key, Keys
+from shared.database.keys import Key, Keys
 
 LOCAL_OWNER = "local"
 SESSION_KEY = "key_id"

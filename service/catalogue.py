@@ -6,11 +6,11 @@ from typing import Any
 from service.cache import Remembered
 from shared.contract.errors import InvalidFields, NotFound, NoWorker
 from shared.contract.names import Queue
+from shared.database.models import Models, StoredModel
+from shared.database.workers import Workers
 from shared.datasets.brats_names import MODALITIES
 from shared.preprocessing.channels import GREY, SAME
 from shared.registry.cards import ModelCard
-from shared.storage.models import Models, StoredModel
-from shared.storage.workers import Workers
 
 # A promotion (PUT of an alias) is seen by the other API processes after this time, by this one at once.
 ALIAS_S = 1.0

@@ -22,18 +22,18 @@ from service.training import Training
 from service.uploads import Uploads
 from service.volume_renderings import VolumeRenderings
 from service.volumes import VolumeIntake
+from shared.database.database import Database
+from shared.database.keys import Keys
+from shared.database.models import Models
+from shared.database.workers import Workers
 from shared.files.store import FileStore
 from shared.reported import Reported
-from shared.storage.database import Database
 from shared.storage.datasets import Datasets
 from shared.storage.evaluations import Evaluations
 from shared.storage.failures import Failures
-from shared.storage.keys import Keys
-from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs
 from shared.storage.throughput import Throughput
 from shared.storage.training_runs import TrainingRuns
-from shared.storage.workers import Workers
 
 EXTENSION = "services"
 

@@ -15,11 +15,11 @@ from service.uploads import Upload
 from shared.contract.config import DatasetSettings
 from shared.contract.errors import InvalidFields, QueueUnavailable, StorageUnavailable
 from shared.contract.messages import ValidateDatasetMessage
+from shared.database.idempotency import Idempotency
 from shared.files.paths import dataset_archive_path, dataset_folder
 from shared.files.store import FileStore
 from shared.files.zip_checks import ArchiveLimits, check
 from shared.storage.datasets import Datasets, DatasetView, NewDataset
-from shared.storage.idempotency import Idempotency
 
 _log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from shared.contract.config import ConfigError, redact
 from shared.contract.dicomweb import DicomwebSettings
 from shared.contract.errors import ServiceError
 from shared.contract.names import Queue
-from shared.storage.database import Database
+from shared.database.database import Database
 
 
 def run(env: Mapping[str, str] = os.environ, say: Say | None = None) -> int:

@@ -1,8 +1,8 @@
 """Whether training workers can begin an encoder with ImageNet weights, asked before a run is accepted. No Flask."""
 
 from shared.contract.names import Queue
+from shared.database.workers import Workers, WorkerView
 from shared.recipe import Recipe
-from shared.storage.workers import Workers, WorkerView
 
 ANY = "*"
 

@@ -10,14 +10,14 @@ from service.jobs import Jobs
 from service.repeats import abandon, fingerprint, made_before, undone
 from shared.contract.errors import InvalidFields, QueueFull, QueueUnavailable, UnknownModel
 from shared.contract.messages import EvaluateMessage
+from shared.database.idempotency import Idempotency
+from shared.database.models import Models
 from shared.files.paths import evaluation_folder
 from shared.files.store import FileStore
 from shared.preprocessing.channels import channel_indices
 from shared.registry.cards import ModelCard
 from shared.storage.datasets import Datasets, DatasetView
 from shared.storage.evaluations import Evaluations, EvaluationView, NewEvaluation
-from shared.storage.idempotency import Idempotency
-from shared.storage.models import Models
 
 SPLITS = ("all", "test")
 FIELDS = ("dataset", "split", "against", "test_time_augmentation")

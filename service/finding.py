@@ -6,9 +6,9 @@ from typing import Any
 
 from shared.contract.errors import InvalidFields, NotFound, UnknownModel
 from shared.contract.names import DatasetStatus
+from shared.database.models import Models, StoredModel
+from shared.database.paging import MAX_LIMIT
 from shared.storage.datasets import Datasets, DatasetView
-from shared.storage.models import Models, StoredModel
-from shared.storage.paging import MAX_LIMIT
 
 
 def find_dataset(datasets: Datasets, owner: str, sees: str | None, wanted: str) -> DatasetView:

@@ -16,7 +16,7 @@ from service.tether import end_with_parent
 from service.uploads import Uploads, uploads_folder
 from service.wire import write_problem
 from shared.contract.config import ConfigError
-from shared.storage.database import Database
+from shared.database.database import Database
 
 try:
     _settings = ServiceSettings.from_env()

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from shared.contract.config import StoreSettings
 from shared.contract.errors import InvalidFields
 from shared.contract.names import Scope
-from shared.storage.database import Database
-from shared.storage.keys import Key, Keys
+from shared.database.database import Database
+from shared.database.keys import Key, Keys
 
 Say = Callable[[str], None]
 

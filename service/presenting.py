@@ -6,10 +6,10 @@ from typing import Any
 
 from shared.contract.errors import Gone
 from shared.contract.names import SegmentationKind
+from shared.database.models import AliasView, StoredModel
 from shared.masks import rle
 from shared.pictures.render import png
 from shared.storage.evaluations import EvaluationView
-from shared.storage.models import AliasView, StoredModel
 from shared.storage.segmentations import SegmentationView
 from shared.storage.training_runs import RunView
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contract.errors import IdempotencyInProgress, IdempotencyMismatch
-from shared.storage.idempotency import Idempotency, InProgress, Mismatch, Replay
+from shared.database.idempotency import Idempotency, InProgress, Mismatch, Replay
 
 _log = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from service.presenting import timestamp, training_run
 from service.presets import Presets
 from shared.contract.cautions import RESEARCH_ONLY, SLICE_SPLIT_WARNING, SYNTHETIC_TRUTH_WARNING, synthetic
 from shared.contract.errors import InvalidFields, NotFound
+from shared.database.models import Models
 from shared.files.paths import run_picture_path
 from shared.files.store import FileStore
 from shared.registry.cards import ModelCard
 from shared.reported import Reported
 from shared.storage.datasets import Datasets, DatasetView
-from shared.storage.models import Models
 from shared.storage.training_runs import RunView
 
 # Said in words elsewhere on the page, or not of the network.

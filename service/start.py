@@ -6,9 +6,9 @@ from service.hosts import is_loopback
 from service.presets import read_presets
 from service.settings import ServiceSettings
 from shared.contract.config import ConfigError
-from shared.storage.database import Database
-from shared.storage.keys import Keys
-from shared.storage.models import Models
+from shared.database.database import Database
+from shared.database.keys import Keys
+from shared.database.models import Models
 
 
 def prepare(settings: ServiceSettings, database: Database) -> None:

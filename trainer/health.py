@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from shared.contract.config import StoreSettings
 from shared.contract.names import Queue
-from shared.storage.database import Database
-from shared.storage.workers import Workers
+from shared.database.database import Database
+from shared.database.workers import Workers
 
 # Workers show life every 5 s; a machine under load may miss some.
 WITHIN_S = 30.0

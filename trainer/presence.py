@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from shared.storage.workers import Workers
+from shared.database.workers import Workers
 from trainer.settings import VERSION
 
 BEAT_S = 5.0
@@ -16,7 +16,7 @@ class Capabilities:
     device: str = "cpu"
     engine: str = "none"
     models: Sequence[str] = ()
-    encoder_weights: Sequence[str] | None = None  # see shared.storage.workers
+    encoder_weights: Sequence[str] | None = None  # see shared.database.workers
 
 
 class Presence:

@@ -10,9 +10,9 @@ import structlog
 
 from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.contract.names import SegmentationKind, SegmentationStatus
+from shared.database.tables import utc_now
 from shared.files.paths import segmentation_folder, source_path
 from shared.files.store import FileStore
-from shared.storage.records import utc_now
 from shared.storage.segmentations import DueJob, SegmentationJobs
 
 _log = structlog.get_logger(__name__)

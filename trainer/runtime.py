@@ -15,14 +15,14 @@ import structlog
 from shared.contract.errors import ServiceError
 from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.contract.names import DEFAULT_ALIAS, Queue
+from shared.database.database import Database
+from shared.database.models import Models
+from shared.database.workers import Workers
 from shared.files.store import FileStore
 from shared.registry.cards import InvalidCard
-from shared.storage.database import Database
 from shared.storage.evaluations import Evaluations
-from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs
 from shared.storage.training_runs import TrainingRuns
-from shared.storage.workers import Workers
 from trainer.encoder_weights import LOOK_EVERY_S, EncoderWeights
 from trainer.inference.engine import resolve_device
 from trainer.inference.leases import Leases

@@ -12,7 +12,7 @@ from service.queries import body
 from service.schemas.models import Alias, AliasChange, AliasPage
 from shared.contract.errors import Conflict, NotFound
 from shared.contract.names import DEFAULT_ALIAS, Scope
-from shared.storage.models import AliasView
+from shared.database.models import AliasView
 
 blueprint = Blueprint("aliases", __name__, description="Names that point to models: promotion and roll back.")
 

@@ -16,8 +16,8 @@ from service.schemas.common import ListQuery
 from service.schemas.models import MODEL_FORM, Model, ModelPage
 from shared.contract.errors import NotFound
 from shared.contract.names import Scope
+from shared.database.models import StoredModel
 from shared.registry.archives import packed
-from shared.storage.models import StoredModel
 
 blueprint = Blueprint("models", __name__, description="Models, their cards and archives.")
 

@@ -16,8 +16,8 @@ from service.settings import VERSION, ServiceSettings
 from service.sorting import MAX_FILES
 from shared.contract.errors import QueueUnavailable
 from shared.contract.names import Queue, Scope
+from shared.database.workers import WorkerView
 from shared.storage.failures import Failure
-from shared.storage.workers import WorkerView
 
 blueprint = Blueprint("system", __name__, description="What is going on.")
 

@@ -10,11 +10,12 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from shared.contract.errors import AttemptsExhausted, NotFound
 from shared.contract.names import DatasetStatus as Status
-from shared.storage import idempotency, leases
-from shared.storage.database import Database, value_errors
+from shared.database import idempotency
+from shared.database.database import Database, value_errors
+from shared.database.paging import Page, cut, page_statement
+from shared.database.tables import Dataset, utc_now
+from shared.storage import leases
 from shared.storage.dataset_views import DatasetClaim, DatasetView, NewDataset, to_claim, to_view
-from shared.storage.paging import Page, cut, page_statement
-from shared.storage.records import Dataset, utc_now
 
 TABLE = cast(Table, Dataset.__table__)
 C = TABLE.c

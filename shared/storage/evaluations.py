@@ -10,8 +10,11 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from shared.contract.errors import AttemptsExhausted, NotFound
 from shared.contract.names import EvaluationStatus as Status
-from shared.storage import audit, idempotency, leases
-from shared.storage.database import Database, value_errors
+from shared.database import audit, idempotency
+from shared.database.database import Database, value_errors
+from shared.database.paging import Page, cut, page_statement
+from shared.database.tables import Evaluation, utc_now
+from shared.storage import leases
 from shared.storage.evaluation_views import (
     EvaluationClaim,
     EvaluationView,
@@ -19,8 +22,6 @@ from shared.storage.evaluation_views import (
     to_claim,
     to_view,
 )
-from shared.storage.paging import Page, cut, page_statement
-from shared.storage.records import Evaluation, utc_now
 
 TABLE = cast(Table, Evaluation.__table__)
 C = TABLE.c

@@ -10,8 +10,8 @@ from typing import Any, cast
 from sqlalchemy import Row, Select, Table, select
 
 from shared.contract.names import DatasetStatus, EvaluationStatus, RunStatus, SegmentationStatus
-from shared.storage.database import Database
-from shared.storage.records import Dataset, Evaluation, Segmentation, TrainingRun
+from shared.database.database import Database
+from shared.database.tables import Dataset, Evaluation, Segmentation, TrainingRun
 
 MOST = 20
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, exists, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from shared.storage.database import Database
+from shared.database.database import Database
 
 # What a row without a worker has.
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}

@@ -10,8 +10,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from shared.contract.errors import AttemptsExhausted
 from shared.contract.names import RUN_ENDED, EventKind, Stage
 from shared.contract.names import RunStatus as Status
+from shared.database.tables import TrainingEvent, TrainingRun
 from shared.storage import leases
-from shared.storage.records import TrainingEvent, TrainingRun
 from shared.storage.run_views import RunClaim
 
 RUNS, EVENTS = cast(Table, TrainingRun.__table__), cast(Table, TrainingEvent.__table__)

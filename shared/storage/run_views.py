@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from shared.contract.names import RUN_ENDED, EventKind, RunStatus
-from shared.storage.records import new_id
+from shared.database.tables import new_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from shared.contract.errors import AttemptsExhausted
 from shared.contract.names import SegmentationKind
 from shared.contract.names import SegmentationStatus as Status
-from shared.storage.records import Segmentation, UtcDateTime
+from shared.database.tables import Segmentation, UtcDateTime
 from shared.storage.segmentation_views import Claim, SegmentationView
 
 TABLE = cast(Table, Segmentation.__table__)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row
 
 from shared.contract.names import ENDED, SegmentationKind, SegmentationStatus
-from shared.storage.records import new_id
+from shared.database.tables import new_id
 
 
 @dataclass(frozen=True, slots=True)

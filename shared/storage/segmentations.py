@@ -12,11 +12,11 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from shared.contract.errors import NotFound
 from shared.contract.names import SegmentationStatus as Status
-from shared.storage import idempotency
+from shared.database import idempotency
+from shared.database.database import Database, value_errors
+from shared.database.paging import Page, cut, page_statement
+from shared.database.tables import utc_now
 from shared.storage import segmentation_statements as sql
-from shared.storage.database import Database, value_errors
-from shared.storage.paging import Page, cut, page_statement
-from shared.storage.records import utc_now
 from shared.storage.segmentation_views import (
     Claim,
     DueJob,

@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, func, select
 
 from shared.contract.names import SegmentationKind
 from shared.contract.names import SegmentationStatus as Status
-from shared.storage.database import Database
-from shared.storage.records import UtcDateTime, utc_now
+from shared.database.database import Database
+from shared.database.tables import UtcDateTime, utc_now
 from shared.storage.segmentation_statements import C
 
 WINDOW = timedelta(hours=1)

@@ -15,13 +15,14 @@ from sqlalchemy.sql.elements import ColumnElement
 from shared.contract.errors import Conflict, NotFound
 from shared.contract.names import RUN_ENDED, EventKind
 from shared.contract.names import RunStatus as Status
+from shared.database import audit, idempotency
+from shared.database.database import Database, value_errors
+from shared.database.models import add_model
+from shared.database.paging import Page, cut, page_statement
+from shared.database.tables import utc_now
 from shared.registry.cards import ModelCard
-from shared.storage import audit, idempotency, leases
+from shared.storage import leases
 from shared.storage import run_statements as sql
-from shared.storage.database import Database, value_errors
-from shared.storage.models import add_model
-from shared.storage.paging import Page, cut, page_statement
-from shared.storage.records import utc_now
 from shared.storage.run_statements import RUNS, E, R
 from shared.storage.run_views import NewRun, RunClaim, RunEvent, RunView, to_claim, to_view
 

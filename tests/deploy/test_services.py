@@ -16,7 +16,7 @@ from service.embedded import redis_server
 from tests.deploy.compose import command_of, compose, environment_of
 from tests.fakes.launch import ROOT, a_png, clean_environment, get, post_image, until
 from tests.fakes.model import make_model
-from tests.shared.storage import postgres
+from tests.shared import postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 KEY = "k" * 40

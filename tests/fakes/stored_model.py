@@ -3,9 +3,9 @@
 import hashlib
 import json
 
+from shared.database.models import Models, StoredModel
 from shared.files.store import FileStore
 from shared.registry.cards import ModelCard, Weights
-from shared.storage.models import Models, StoredModel
 from tests.fakes.cards import card
 
 WEIGHTS = b"weights that nobody can run"

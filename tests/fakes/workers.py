@@ -17,10 +17,10 @@ from service.processes import redis_command, worker_command
 from shared.contract.config import StoreSettings
 from shared.contract.messages import SegmentMessage
 from shared.contract.names import PIXELS_TTL_S, Queue, done_key, pixels_key
+from shared.database.database import Database
 from shared.files.npy import to_npy
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
-from shared.storage.database import Database
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
 from tests.fakes.launch import ROOT, clean_environment, until
 from tests.fakes.model import NAME

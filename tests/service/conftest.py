@@ -15,8 +15,8 @@ from service.container import EXTENSION, Services
 from service.settings import ServiceSettings
 from shared.contract.config import StoreSettings
 from shared.contract.names import Queue
+from shared.database.database import Database, create_all
 from shared.files.store import FileStore
-from shared.storage.database import Database, create_all
 from tests.fakes import images
 from tests.fakes.cards import card
 from tests.fakes.queue import WORKER, FakeJobs, FakeWorker

@@ -17,13 +17,13 @@ import pytest
 
 from shared.contract.messages import SegmentMessage
 from shared.contract.names import Queue, done_key
+from shared.database.database import Database
+from shared.database.keys import Keys
+from shared.database.models import Models
+from shared.database.workers import Workers
 from shared.files.store import FileStore
-from shared.storage.database import Database
-from shared.storage.keys import Keys
-from shared.storage.models import Models
 from shared.storage.segmentations import SegmentationJobs
 from shared.storage.training_runs import TrainingRuns
-from shared.storage.workers import Workers
 from tests.fakes.cards import card
 from tests.fakes.launch import ROOT, clean_environment, until
 from tests.fakes.queue import FakeWorker

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from service.__main__ import main
-from shared.storage.database import Database
-from shared.storage.keys import Keys
+from shared.database.database import Database
+from shared.database.keys import Keys
 
 
 @pytest.fixture(autouse=True)

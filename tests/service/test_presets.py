@@ -10,7 +10,7 @@ from service.settings import ServiceSettings
 from service.start import prepare
 from shared.contract.config import ConfigError
 from shared.contract.errors import InvalidFields
-from shared.storage.database import Database
+from shared.database.database import Database
 
 
 def test_each_file_is_a_preset_by_its_name(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from service.settings import ServiceSettings
 from service.start import prepare, refuse_unsafe_addresses
 from shared.contract.config import ConfigError
-from shared.storage.database import Database
-from shared.storage.keys import Keys
+from shared.database.database import Database
+from shared.database.keys import Keys
 
 
 def read(tmp_path: Path, **env: str) -> ServiceSettings:

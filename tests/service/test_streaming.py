@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from service.streaming import BEAT_S, Streams
 from shared.contract.errors import TooManyStreams
-from shared.storage.database import Database, create_all
+from shared.database.database import Database, create_all
 from shared.storage.training_runs import RunView, TrainingRuns
 from tests.fakes.studies import claimed, queued_run
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from shared.database.database import Database, create_all
+from shared.database.tables import utc_now
 from shared.files.npy import to_npy
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
-from shared.storage.database import Database, create_all
-from shared.storage.records import utc_now
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs
 from tests.fakes.inference import SIZE
 

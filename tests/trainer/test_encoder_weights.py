@@ -1,6 +1,6 @@
 """A training worker says which encoders it can begin with ImageNet weights."""
 
-from shared.storage.workers import Workers
+from shared.database.workers import Workers
 from trainer.encoder_weights import EncoderWeights
 from trainer.periodic import Periodic
 from trainer.presence import Capabilities, Presence

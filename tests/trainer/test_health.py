@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from shared.contract.names import Queue
-from shared.storage.database import Database
-from shared.storage.workers import Workers
+from shared.database.database import Database
+from shared.database.workers import Workers
 from trainer.health import is_alive
 
 

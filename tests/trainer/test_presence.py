@@ -1,6 +1,6 @@
 """A worker tells the database that it lives, what it can do, and when it leaves."""
 
-from shared.storage.workers import Workers
+from shared.database.workers import Workers
 from trainer.presence import Capabilities, Presence
 from trainer.settings import VERSION
 

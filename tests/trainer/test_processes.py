@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from shared.contract.names import Queue
-from shared.storage.database import Database
-from shared.storage.workers import Workers
+from shared.database.database import Database
+from shared.database.workers import Workers
 from tests.fakes.launch import until
 from tests.fakes.model import make_model
 from tests.fakes.workers import START_S, Api, Redis, WorkerProcess

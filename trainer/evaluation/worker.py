@@ -24,11 +24,11 @@ from shared.contract.errors import (
     ServiceError,
 )
 from shared.contract.names import DatasetStatus, EvaluationStatus
+from shared.database.models import Models, StoredModel
 from shared.files.paths import evaluation_folder
 from shared.files.store import FileStore
 from shared.storage.datasets import Datasets, DatasetView
 from shared.storage.evaluations import EvaluationClaim, Evaluations
-from shared.storage.models import Models, StoredModel
 from trainer.evaluation.attempt import Attempt
 from trainer.evaluation.order import EvaluationOrder
 from trainer.logs import brief

@@ -10,9 +10,9 @@ from pathlib import Path
 import structlog
 
 from shared.contract.errors import ModelUnusable, NotFound, ServiceError
+from shared.database.models import Models, StoredModel, shipped_folder
 from shared.files.store import FileStore
 from shared.registry.archives import BESIDE, CARD
-from shared.storage.models import Models, StoredModel, shipped_folder
 from trainer.inference.engine import open_engine
 from trainer.inference.models import ServedModel
 from trainer.inference.source import ModelFolder

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import structlog
 
 from shared.contract.names import DEFAULT_ALIAS, Queue
-from shared.storage.models import Models
-from shared.storage.workers import Workers
+from shared.database.models import Models
+from shared.database.workers import Workers
 from trainer.inference.models import WarmModels
 
 _log = structlog.get_logger(__name__)

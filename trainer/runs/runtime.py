@@ -1,10 +1,10 @@
 """The training side of a worker process: looks through datasets, does runs one by one, and evaluations beside them."""
 
+from shared.database.database import Database
+from shared.database.models import Models
 from shared.files.store import FileStore
-from shared.storage.database import Database
 from shared.storage.datasets import Datasets
 from shared.storage.evaluations import EvaluationClaim, Evaluations
-from shared.storage.models import Models
 from shared.storage.training_runs import RunClaim, TrainingRuns
 from trainer.evaluation.worker import EvaluationSettings, Evaluator
 from trainer.inference.opening import ModelFolders

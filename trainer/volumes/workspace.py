@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contract.errors import NotFound
+from shared.database.tables import utc_now
 from shared.files.paths import (
     labels_zip_path,
     nifti_path,
@@ -21,7 +22,6 @@ from shared.files.paths import (
     volume_path,
 )
 from shared.files.store import FileStore
-from shared.storage.records import utc_now
 from shared.storage.segmentations import SegmentationJobs, SegmentationView
 from trainer.volumes.order import VOLUME
 

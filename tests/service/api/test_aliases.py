@@ -1,6 +1,6 @@
 """Aliases: promotion and roll back, with the old model answering until the new one is warm."""
 
-from shared.storage.audit import AuditLog
+from shared.database.audit import AuditLog
 from tests.fakes.cards import card
 from tests.service.conftest import Api
 

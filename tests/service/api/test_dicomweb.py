@@ -10,8 +10,8 @@ from shared.contract.dicomweb import DicomwebSettings
 from shared.contract.dicomweb_server import DicomwebServer
 from shared.contract.messages import SegmentVolumeMessage
 from shared.contract.names import SegmentationKind
-from shared.storage.idempotency import Idempotency
-from shared.storage.records import Base
+from shared.database.idempotency import Idempotency
+from shared.database.tables import Base
 from tests.fakes.cards import card
 from tests.service.conftest import Api
 

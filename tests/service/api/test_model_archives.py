@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.storage.audit import AuditLog
+from shared.database.audit import AuditLog
 from tests.fakes.cards import card
 from tests.fakes.weights import archive, card_document, safetensors
 from tests.service.conftest import Api

@@ -7,8 +7,8 @@ import pytest
 
 from shared.contract.messages import TrainMessage
 from shared.contract.names import Queue
+from shared.database.audit import AuditLog
 from shared.files.paths import run_folder, run_log_path
-from shared.storage.audit import AuditLog
 from tests.fakes.studies import claimed, dataset, ready_dataset
 from tests.service.conftest import Api
 

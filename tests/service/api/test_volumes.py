@@ -11,8 +11,8 @@ import pytest
 
 from shared.contract.messages import SegmentVolumeMessage
 from shared.contract.names import SegmentationKind
-from shared.storage.database import Database
-from shared.storage.records import Base
+from shared.database.database import Database
+from shared.database.tables import Base
 from tests.fakes import images, zips
 from tests.fakes.cards import card
 from tests.fakes.forms import FORM, PATIENT, form

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.contract.errors import InvalidFields, NotFound
+from shared.database.idempotency import Idempotency, Replay
 from shared.storage.datasets import Datasets, NewDataset
-from shared.storage.idempotency import Idempotency, Replay
 
 REPORT = {"patients": 3, "tumour_share": 0.01}
 FINDINGS = [{"level": "warning", "code": "few_patients", "detail": "3", "files": [], "count": 1}]

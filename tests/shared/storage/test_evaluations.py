@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from shared.contract.errors import InvalidFields, NotFound
-from shared.storage.audit import AuditLog
+from shared.database.audit import AuditLog
+from shared.database.idempotency import Idempotency, Replay
+from shared.database.tables import Evaluation
 from shared.storage.evaluations import Evaluations, NewEvaluation
-from shared.storage.idempotency import Idempotency, Replay
-from shared.storage.records import Evaluation
 
 RESULT = {"dice": {"patient": {"mean": 0.9}}}
 

@@ -7,10 +7,10 @@ from contextlib import closing
 import pytest
 from sqlalchemy.dialects import sqlite
 
+from shared.database.paging import encode_cursor, page_statement
+from shared.database.tables import utc_now
 from shared.storage import failures, throughput
 from shared.storage import segmentation_statements as sql
-from shared.storage.paging import encode_cursor, page_statement
-from shared.storage.records import utc_now
 
 CURSOR = encode_cursor(utc_now(), "a")
 STATEMENTS = {

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.contract.errors import InvalidFields, NotFound
-from shared.storage.idempotency import Idempotency, Replay
+from shared.database.idempotency import Idempotency, Replay
 from shared.storage.segmentations import Finished, SegmentationJobs
 
 RESULT = {"tumor_detected": True, "mask": {"counts": "abc"}}

@@ -93,7 +93,7 @@ def test_accepting_from_many_threads_loses_nothing(jobs, new):
 
 CLAIMER = """
 import sys
-from shared.storage.database import Database
+from shared.database.database import Database
 from shared.storage.segmentations import SegmentationJobs
 
 database = Database(sys.argv[1])

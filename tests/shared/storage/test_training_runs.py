@@ -3,8 +3,8 @@
 import pytest
 
 from shared.contract.errors import Conflict, InvalidFields, NotFound
-from shared.storage.idempotency import Idempotency, Replay
-from shared.storage.models import Models
+from shared.database.idempotency import Idempotency, Replay
+from shared.database.models import Models
 from shared.storage.training_runs import NewRun
 from tests.shared.storage.training import accept, card, checkpoint, told
 

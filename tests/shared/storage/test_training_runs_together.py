@@ -5,7 +5,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.contract.errors import Conflict
-from shared.storage.models import Models
+from shared.database.models import Models
 from shared.storage.training_runs import TrainingRuns
 from tests.shared.storage.training import accept, card, told
 

@@ -7,13 +7,13 @@ import psutil
 import pytest
 
 from shared.contract.errors import DatasetGone, ModelUnusable
+from shared.database.database import Database, create_all
+from shared.database.models import Models
 from shared.files.paths import evaluation_report_path
 from shared.files.store import FileStore
-from shared.storage.database import Database, create_all
 from shared.storage.dataset_views import NewDataset
 from shared.storage.datasets import Datasets
 from shared.storage.evaluations import SETTLED, Evaluations, NewEvaluation
-from shared.storage.models import Models
 from tests.fakes import trainee
 from tests.fakes.cards import card
 from trainer.evaluation import attempt

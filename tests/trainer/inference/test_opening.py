@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared.contract.errors import ModelUnusable
+from shared.database.models import Models
 from shared.files.store import FileStore
 from shared.registry.cards import ModelCard
-from shared.storage.models import Models
 from tests.fakes.model import make_model
 from tests.fakes.stored_model import WEIGHTS, store_model
 from trainer.inference.opening import SWEEP_AFTER_S, ModelFolders, Opener

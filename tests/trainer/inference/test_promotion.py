@@ -6,8 +6,8 @@ import pytest
 
 from shared.contract.errors import ModelUnusable
 from shared.contract.names import Queue
-from shared.storage.models import AliasView, Models
-from shared.storage.workers import Workers
+from shared.database.models import AliasView, Models
+from shared.database.workers import Workers
 from tests.fakes.cards import card
 from tests.fakes.inference import served
 from trainer.inference.models import WarmModels

@@ -11,9 +11,9 @@ import pytest
 from shared.contract.config import DatasetSettings
 from shared.contract.messages import ValidateDatasetMessage
 from shared.contract.names import DatasetStatus
+from shared.database.database import Database, create_all
 from shared.files.paths import dataset_archive_path
 from shared.files.store import FileStore
-from shared.storage.database import Database, create_all
 from shared.storage.datasets import Datasets, DatasetView, NewDataset
 from tests.fakes import zips
 from tests.fakes.datasets import picture_files

@@ -9,11 +9,11 @@ from sqlalchemy.exc import OperationalError
 
 from shared.contract.errors import DatasetGone
 from shared.contract.names import EventKind, RunStatus
+from shared.database.database import Database, create_all
+from shared.database.models import Models
 from shared.files.store import FileStore
-from shared.storage.database import Database, create_all
 from shared.storage.dataset_views import NewDataset
 from shared.storage.datasets import Datasets
-from shared.storage.models import Models
 from shared.storage.run_views import NewRun
 from shared.storage.training_runs import TrainingRuns
 from tests.fakes.cards import card

@@ -6,8 +6,8 @@ import pytest
 
 from shared.contract.messages import TrainMessage
 from shared.contract.names import Queue, RunStatus, Task
+from shared.database.database import Database
 from shared.recipe import recipe_from
-from shared.storage.database import Database
 from shared.storage.dataset_views import NewDataset
 from shared.storage.datasets import Datasets
 from shared.storage.run_views import NewRun

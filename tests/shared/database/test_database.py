@@ -11,8 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from shared.contract.config import ConfigError
-from shared.storage.database import Database, create_all, normalise
-from shared.storage.records import Audit, utc_now
+from shared.database.database import Database, create_all, normalise
+from shared.database.tables import Audit, utc_now
 
 INSERT = text("INSERT INTO audit (id, at, actor, action, object_id) VALUES (:id, :at, 'a', 'b', 'c')")
 

@@ -14,9 +14,9 @@ from sqlalchemy import Table, bindparam, exists, insert, or_, select, update
 from shared.contract.config import ConfigError
 from shared.contract.errors import InvalidFields
 from shared.contract.names import Scope
-from shared.storage import audit
-from shared.storage.database import Database
-from shared.storage.records import ApiKey, new_id, utc_now
+from shared.database import audit
+from shared.database.database import Database
+from shared.database.tables import ApiKey, new_id, utc_now
 
 TABLE = cast(Table, ApiKey.__table__)
 C = TABLE.c

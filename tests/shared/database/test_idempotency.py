@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.contract.errors import InvalidFields
-from shared.storage.idempotency import Idempotency, InProgress, Mismatch, New, Replay
+from shared.database.idempotency import Idempotency, InProgress, Mismatch, New, Replay
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import cast
 
 from sqlalchemy import Table, delete, or_, select
 
-from shared.storage.database import Database
-from shared.storage.records import Worker, utc_now
+from shared.database.database import Database
+from shared.database.tables import Worker, utc_now
 
 TABLE = cast(Table, Worker.__table__)
 C = TABLE.c

@@ -12,9 +12,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from shared.storage.database import Database
-from shared.storage.migrate import MIGRATIONS, configure
-from shared.storage.records import Base
+from shared.database.database import Database
+from shared.database.migrate import MIGRATIONS, configure
+from shared.database.tables import Base
 
 
 def test_the_revisions_make_exactly_what_the_code_expects(database):
@@ -66,8 +66,8 @@ def test_every_revision_can_be_taken_back(tmp_path):
 
 UPGRADE = """
 import sys
-from shared.storage.database import Database
-import shared.storage.migrate
+from shared.database.database import Database
+import shared.database.migrate
 print("ready", flush=True)
 sys.stdin.readline()
 Database(sys.argv[1]).upgrade()

@@ -7,9 +7,9 @@ import pytest
 
 from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownModel
 from shared.contract.names import DEFAULT_MODEL
+from shared.database.audit import AuditLog
+from shared.database.models import AliasView, Models, shipped_folder
 from shared.registry.cards import InvalidCard, ModelCard
-from shared.storage.audit import AuditLog
-from shared.storage.models import AliasView, Models, shipped_folder
 from tests.shared.registry.cards import card_fields
 
 

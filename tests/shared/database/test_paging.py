@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contract.errors import InvalidFields
-from shared.storage.paging import decode_cursor, encode_cursor
+from shared.database.paging import decode_cursor, encode_cursor
 
 TIMES = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC))
 IDS = st.text("abcdef0123456789-_.", min_size=1, max_size=64)

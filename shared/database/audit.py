@@ -7,9 +7,9 @@ from typing import cast
 
 from sqlalchemy import Connection, Table, insert, select
 
-from shared.storage.database import Database
-from shared.storage.paging import Page, cut, page_statement
-from shared.storage.records import Audit, new_id, utc_now
+from shared.database.database import Database
+from shared.database.paging import Page, cut, page_statement
+from shared.database.tables import Audit, new_id, utc_now
 
 TABLE = cast(Table, Audit.__table__)
 C = TABLE.c

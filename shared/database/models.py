@@ -24,11 +24,11 @@ from sqlalchemy import (
 
 from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownModel
 from shared.contract.names import DEFAULT_ALIAS, DEFAULT_MODEL
+from shared.database import audit
+from shared.database.database import Database
+from shared.database.paging import Page, cut, page_statement
+from shared.database.tables import Alias, Model, utc_now
 from shared.registry.cards import ModelCard
-from shared.storage import audit
-from shared.storage.database import Database
-from shared.storage.paging import Page, cut, page_statement
-from shared.storage.records import Alias, Model, utc_now
 
 MODELS, ALIASES = cast(Table, Model.__table__), cast(Table, Alias.__table__)
 M, A = MODELS.c, ALIASES.c

@@ -279,7 +279,7 @@ class Evaluation(Base):
 
 
 class Model(Base):
-    """A model by its card; `location` says where its folder is (see shared.storage.models)."""
+    """A model by its card; `location` says where its folder is (see shared.database.models)."""
 
     __tablename__ = "models"
     __table_args__ = (Index(None, "created_at", "id"),)

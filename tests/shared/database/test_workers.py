@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.storage.workers import Workers
+from shared.database.workers import Workers
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.storage.audit import AuditLog, record
+from shared.database.audit import AuditLog, record
 
 
 def test_an_entry_goes_with_its_transaction(database, clock):

@@ -1,6 +1,6 @@
 """Schema upgrades with Alembic, configured in code: they run from any working directory.
 
-`python -m shared.storage.migrate "what changes"` writes a new revision into migrations/versions.
+`python -m shared.database.migrate "what changes"` writes a new revision into migrations/versions.
 """
 
 import sys
@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from shared.storage.database import Database
+from shared.database.database import Database
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 # Any number that nothing else in this database uses as an advisory lock.
@@ -57,5 +57,5 @@ def main(message: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit('usage: python -m shared.storage.migrate "what changes"')
+        sys.exit('usage: python -m shared.database.migrate "what changes"')
     main(sys.argv[1])

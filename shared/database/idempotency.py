@@ -8,8 +8,8 @@ from typing import cast
 from sqlalchemy import Connection, Table, and_, bindparam, delete, or_, select, update
 
 from shared.contract.errors import InvalidFields
-from shared.storage.database import Database
-from shared.storage.records import IdempotencyKey, utc_now
+from shared.database.database import Database
+from shared.database.tables import IdempotencyKey, utc_now
 
 TABLE = cast(Table, IdempotencyKey.__table__)
 C = TABLE.c

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, StatementError
 from sqlalchemy.orm import Session
 
 from shared.contract.config import ConfigError, redact
-from shared.storage.records import Base
+from shared.database.tables import Base
 
 # How long a writer waits for another process's write; longer than any write that we make.
 SQLITE_BUSY_TIMEOUT_S = 30
@@ -88,7 +88,7 @@ class Database:
 
     def upgrade(self) -> None:
         """Bring the schema to the newest revision; any number of processes may do so at once."""
-        from shared.storage.migrate import upgrade  # alembic costs 0.2 s that most processes need not pay
+        from shared.database.migrate import upgrade  # alembic costs 0.2 s that most processes need not pay
 
         upgrade(self)
 

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from shared.contract.config import ConfigError
 from shared.contract.errors import InvalidFields
 from shared.contract.names import Scope
-from shared.storage.audit import AuditLog
-from shared.storage.keys import Keys
+from shared.database.audit import AuditLog
+from shared.database.keys import Keys
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from shared.storage.database import Database
-from shared.storage.records import Base
+from shared.database.database import Database
+from shared.database.tables import Base
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs
 from shared.storage.training_runs import TrainingRuns
-from tests.shared.storage import postgres
+from tests.shared import postgres
 
 
 class Clock:
