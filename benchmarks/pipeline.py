@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.forward import Rate
 from shared.contract.messages import SegmentMessage
 from shared.database.database import Database
+from shared.database.migrate import upgrade
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs
@@ -36,7 +37,7 @@ def measure(model: ServedModel, arrays: Sequence[bytes], jobs_to_do: int) -> Rat
     """Accept so many jobs, then let the worker do them; `arrays` are pixels as .npy."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/benchmark.sqlite3")
-        database.upgrade()
+        upgrade(database)
         jobs, files, link = SegmentationJobs(database), FileStore(Path(folder) / "files"), _Memory()
         messages = [
             _accept(jobs, files, link, model.id, arrays[n % len(arrays)], n) for n in range(jobs_to_do)

@@ -9,6 +9,7 @@ from shared.contract.errors import InvalidFields
 from shared.contract.names import Scope
 from shared.database.database import Database
 from shared.database.keys import Key, Keys
+from shared.database.migrate import upgrade
 
 Say = Callable[[str], None]
 
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace, say: Say, env: Mapping[str, str] = os.environ)
     """Do what the command line asks. Returns the exit status; raises ConfigError."""
     database = Database(StoreSettings.from_env(env, needs_redis=False).database_url)
     try:
-        database.upgrade()
+        upgrade(database)
         return _do(args, Keys(database), say)
     except InvalidFields as error:
         for field, messages in (error.errors or {}).items():

@@ -8,13 +8,14 @@ from service.settings import ServiceSettings
 from shared.contract.config import ConfigError
 from shared.database.database import Database
 from shared.database.keys import Keys
+from shared.database.migrate import upgrade
 from shared.database.models import Models
 
 
 def prepare(settings: ServiceSettings, database: Database) -> None:
     """Bring the database up to date; any number of processes may do so at once. Raises ConfigError."""
     read_presets(settings.recipes_dir)  # a broken one is said now, once, and not by each process
-    database.upgrade()
+    upgrade(database)
     keys = Keys(database)
     if settings.bootstrap_key_file is not None:
         keys.ensure_from_file(settings.bootstrap_key_file)

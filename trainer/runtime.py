@@ -16,6 +16,7 @@ from shared.contract.errors import ServiceError
 from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.contract.names import DEFAULT_ALIAS, Queue
 from shared.database.database import Database
+from shared.database.migrate import upgrade
 from shared.database.models import Models
 from shared.database.workers import Workers
 from shared.files.store import FileStore
@@ -124,7 +125,7 @@ class WorkerRuntime:
     def start(self) -> None:
         """Bring the schema up, warm the default model, begin the chores."""
         _log.info("worker_starting", version=VERSION)
-        self._database.upgrade()
+        upgrade(self._database)
         self._register_shipped()
         if self._inference is not None:
             self._inference.start()

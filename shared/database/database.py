@@ -86,12 +86,6 @@ class Database:
             yield session
             session.flush()
 
-    def upgrade(self) -> None:
-        """Bring the schema to the newest revision; any number of processes may do so at once."""
-        from shared.database.migrate import upgrade  # alembic costs 0.2 s that most processes need not pay
-
-        upgrade(self)
-
     def ping(self) -> None:
         """Raise if the database does not answer."""
         with self.read() as connection:

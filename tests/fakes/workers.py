@@ -18,6 +18,7 @@ from shared.contract.config import StoreSettings
 from shared.contract.messages import SegmentMessage
 from shared.contract.names import PIXELS_TTL_S, Queue, done_key, pixels_key
 from shared.database.database import Database
+from shared.database.migrate import upgrade
 from shared.files.npy import to_npy
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
@@ -124,7 +125,7 @@ class Api:
         store = StoreSettings.from_env(env)
         self._redis, self._celery = client, create_celery(env)
         self._database = Database(store.database_url)
-        self._database.upgrade()
+        upgrade(self._database)
         self.jobs, self.files = SegmentationJobs(self._database), FileStore(store.store_url)
 
     def accept(self, number: int = 0) -> str:

@@ -19,6 +19,7 @@ from shared.contract.messages import SegmentMessage
 from shared.contract.names import Queue, done_key
 from shared.database.database import Database
 from shared.database.keys import Keys
+from shared.database.migrate import upgrade
 from shared.database.models import Models
 from shared.database.workers import Workers
 from shared.files.store import FileStore
@@ -67,7 +68,7 @@ class Running:
     def start(self) -> "Running":
         self.redis.start()
         self.database = Database(f"sqlite:///{self.folder / 'data' / 'service.sqlite3'}")
-        self.database.upgrade()
+        upgrade(self.database)
         models = Models(self.database)
         models.register(card("lgg-unet"), "shipped:lgg-unet")
         models.set_alias("default", "lgg-unet")

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.database.database import Database
+from shared.database.migrate import upgrade
 from shared.database.tables import Base
 from shared.storage.segmentations import NewSegmentation, SegmentationJobs
 from shared.storage.training_runs import TrainingRuns
@@ -39,7 +40,7 @@ def sqlite_template(tmp_path_factory):
     """A migrated, empty file to copy: a migration for each test would take most of the time."""
     path = tmp_path_factory.mktemp("template") / "empty.sqlite3"
     database = Database(f"sqlite:///{path}")
-    database.upgrade()
+    upgrade(database)
     database.close()
     return path
 
@@ -62,7 +63,7 @@ def postgresql_server() -> Iterator[str]:
 def postgresql_url(postgresql_server) -> str:
     """A migrated database; tests empty it."""
     database = Database(postgresql_server)
-    database.upgrade()
+    upgrade(database)
     database.close()
     return postgresql_server
 

@@ -6,6 +6,7 @@ import pytest
 
 from shared.contract.names import Queue
 from shared.database.database import Database
+from shared.database.migrate import upgrade
 from shared.database.workers import Workers
 from trainer.health import is_alive
 
@@ -17,7 +18,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 def beat(env: dict[str, str], id: str, queue: Queue) -> None:
     database = Database(env["DATABASE_URL"])
-    database.upgrade()
+    upgrade(database)
     Workers(database).beat(id, queue, "cpu", "torch", [], "1")
     database.close()
 

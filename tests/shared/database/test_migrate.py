@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from shared.database.database import Database
-from shared.database.migrate import MIGRATIONS, configure
+from shared.database.migrate import MIGRATIONS, configure, upgrade
 from shared.database.tables import Base
 
 
@@ -46,8 +46,8 @@ def test_revisions_do_not_depend_on_code_that_changes():
 def test_upgrading_works_from_any_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     database = Database(f"sqlite:///{tmp_path}/a b % c.sqlite3")
-    database.upgrade()
-    database.upgrade()
+    upgrade(database)
+    upgrade(database)
     with database.read() as connection:
         assert inspect(connection).has_table("segmentations")
     database.close()
@@ -55,22 +55,22 @@ def test_upgrading_works_from_any_working_directory(tmp_path, monkeypatch):
 
 def test_every_revision_can_be_taken_back(tmp_path):
     database = Database(f"sqlite:///{tmp_path}/db.sqlite3")
-    database.upgrade()
+    upgrade(database)
     with database.write() as connection:
         command.downgrade(configure(connection), "base")
     with database.read() as connection:
         assert inspect(connection).get_table_names() == ["alembic_version"]
-    database.upgrade()
+    upgrade(database)
     database.close()
 
 
 UPGRADE = """
 import sys
 from shared.database.database import Database
-import shared.database.migrate
+from shared.database.migrate import upgrade
 print("ready", flush=True)
 sys.stdin.readline()
-Database(sys.argv[1]).upgrade()
+upgrade(Database(sys.argv[1]))
 """
 
 

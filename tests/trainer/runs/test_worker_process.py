@@ -7,6 +7,7 @@ import pytest
 from shared.contract.messages import TrainMessage
 from shared.contract.names import Queue, RunStatus, Task
 from shared.database.database import Database
+from shared.database.migrate import upgrade
 from shared.recipe import recipe_from
 from shared.storage.dataset_views import NewDataset
 from shared.storage.datasets import Datasets
@@ -40,7 +41,7 @@ def settings(tmp_path, server):
 @pytest.fixture
 def database(settings):
     made = Database(f"sqlite:///{settings['DATA_DIR']}/service.sqlite3")
-    made.upgrade()
+    upgrade(made)
     yield made
     made.close()
 
