@@ -12,7 +12,7 @@ from shared.database.database import Database
 from shared.database.migrate import upgrade
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
-from shared.storage.segmentations import NewSegmentation, SegmentationJobs
+from shared.jobs.segmentations import NewSegmentation, SegmentationJobs
 from trainer.inference.leases import Leases
 from trainer.inference.models import ServedModel, WarmModels
 from trainer.inference.worker import InferenceWorker

@@ -17,7 +17,7 @@ from shared.contract.names import SegmentationStatus
 from shared.database.idempotency import Idempotency
 from shared.files.paths import segmentation_folder
 from shared.files.store import FileStore
-from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
+from shared.jobs.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
 
 _log = logging.getLogger(__name__)
 

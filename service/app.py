@@ -52,15 +52,15 @@ from shared.database.keys import Keys
 from shared.database.models import Models
 from shared.database.workers import Workers
 from shared.files.store import FileStore
+from shared.jobs.datasets import Datasets
+from shared.jobs.evaluations import Evaluations
+from shared.jobs.last_failures import Failures
+from shared.jobs.segmentations import SegmentationJobs
+from shared.jobs.throughput import Throughput
+from shared.jobs.training_runs import TrainingRuns
 from shared.pictures.picture import DecodeLimits
 from shared.pictures.proportions import true_size
 from shared.reported import read_reported
-from shared.storage.datasets import Datasets
-from shared.storage.evaluations import Evaluations
-from shared.storage.failures import Failures
-from shared.storage.segmentations import SegmentationJobs
-from shared.storage.throughput import Throughput
-from shared.storage.training_runs import TrainingRuns
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 BLUEPRINTS = (

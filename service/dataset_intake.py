@@ -19,7 +19,7 @@ from shared.database.idempotency import Idempotency
 from shared.files.paths import dataset_archive_path, dataset_folder
 from shared.files.store import FileStore
 from shared.files.zip_checks import ArchiveLimits, check
-from shared.storage.datasets import Datasets, DatasetView, NewDataset
+from shared.jobs.datasets import Datasets, DatasetView, NewDataset
 
 _log = logging.getLogger(__name__)
 

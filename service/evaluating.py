@@ -14,10 +14,10 @@ from shared.database.idempotency import Idempotency
 from shared.database.models import Models
 from shared.files.paths import evaluation_folder
 from shared.files.store import FileStore
+from shared.jobs.datasets import Datasets, DatasetView
+from shared.jobs.evaluations import Evaluations, EvaluationView, NewEvaluation
 from shared.preprocessing.channels import channel_indices
 from shared.registry.cards import ModelCard
-from shared.storage.datasets import Datasets, DatasetView
-from shared.storage.evaluations import Evaluations, EvaluationView, NewEvaluation
 
 SPLITS = ("all", "test")
 FIELDS = ("dataset", "split", "against", "test_time_augmentation")

@@ -11,7 +11,7 @@ from service.volumes import VolumeIntake, describe
 from shared.contract.errors import IdempotencyInProgress, InvalidFields, NotFound, UnknownModel
 from shared.contract.names import SegmentationKind, SegmentationStatus
 from shared.database.idempotency import Idempotency, InProgress, New, Replay
-from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
+from shared.jobs.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
 
 NOT_CONFIGURED = "No DICOMweb server is configured here: the operator sets DICOMWEB_SERVERS_FILE."
 ONE_SERIES = "Needs several sequences, and such a job fetches one series."

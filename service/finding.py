@@ -8,7 +8,7 @@ from shared.contract.errors import InvalidFields, NotFound, UnknownModel
 from shared.contract.names import DatasetStatus
 from shared.database.models import Models, StoredModel
 from shared.database.paging import MAX_LIMIT
-from shared.storage.datasets import Datasets, DatasetView
+from shared.jobs.datasets import Datasets, DatasetView
 
 
 def find_dataset(datasets: Datasets, owner: str, sees: str | None, wanted: str) -> DatasetView:

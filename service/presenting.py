@@ -7,11 +7,11 @@ from typing import Any
 from shared.contract.errors import Gone
 from shared.contract.names import SegmentationKind
 from shared.database.models import AliasView, StoredModel
+from shared.jobs.evaluations import EvaluationView
+from shared.jobs.segmentations import SegmentationView
+from shared.jobs.training_runs import RunView
 from shared.masks import rle
 from shared.pictures.render import png
-from shared.storage.evaluations import EvaluationView
-from shared.storage.segmentations import SegmentationView
-from shared.storage.training_runs import RunView
 
 PROGRESS = ("stage", "epoch", "epochs", "step", "steps", "eta_s")
 

@@ -16,8 +16,8 @@ from shared.datasets.base import SliceDataset, SliceFile
 from shared.datasets.source import Archive, Folder, Source
 from shared.files.paths import dataset_archive_path
 from shared.files.store import FileStore
+from shared.jobs.datasets import DatasetView
 from shared.pictures import render
-from shared.storage.datasets import DatasetView
 
 T = TypeVar("T")
 _MASKS_LOOKED_AT = 200  # to find the largest tumour of a patient

@@ -13,12 +13,12 @@ from shared.contract.errors import Conflict, Gone, InvalidFields
 from shared.files.npy import from_npy
 from shared.files.paths import labels_path, pixels_path, probability_path
 from shared.files.store import FileStore
+from shared.jobs.segmentations import SegmentationView
 from shared.masks import rle
 from shared.masks.contours import contours
 from shared.pictures import render
 from shared.pictures.label_png import read_label_png
 from shared.pictures.thumbnail import thumbnail
-from shared.storage.segmentations import SegmentationView
 
 T = TypeVar("T")
 RED = (255, 0, 0)

@@ -12,10 +12,10 @@ from shared.contract.errors import InvalidFields, NotFound
 from shared.database.models import Models
 from shared.files.paths import run_picture_path
 from shared.files.store import FileStore
+from shared.jobs.datasets import Datasets, DatasetView
+from shared.jobs.training_runs import RunView
 from shared.registry.cards import ModelCard
 from shared.reported import Reported
-from shared.storage.datasets import Datasets, DatasetView
-from shared.storage.training_runs import RunView
 
 # Said in words elsewhere on the page, or not of the network.
 _ELSEWHERE = ("name", "description", "card")

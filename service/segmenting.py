@@ -16,9 +16,9 @@ from shared.contract.messages import SegmentMessage
 from shared.files.npy import to_npy
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
+from shared.jobs.segmentations import NewSegmentation, SegmentationView
 from shared.pictures.decode import decode
 from shared.pictures.picture import DecodeLimits, Picture
-from shared.storage.segmentations import NewSegmentation, SegmentationView
 
 Spacing = tuple[float, float]
 

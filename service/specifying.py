@@ -8,8 +8,8 @@ from service.finding import ready_dataset
 from service.presets import Preset, Presets
 from shared import catalog
 from shared.contract.errors import InvalidFields
+from shared.jobs.datasets import DatasetView
 from shared.recipe import Recipe, part_sizes, recipe_from
-from shared.storage.datasets import DatasetView
 
 # What a preset says of these goes with the other.
 _DEPENDENT = {

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.presenting import timestamp
 from shared.contract.errors import TooManyStreams
-from shared.storage.training_runs import RunEvent, RunView, TrainingRuns
+from shared.jobs.training_runs import RunEvent, RunView, TrainingRuns
 
 POLL_S = 1.0
 BEAT_S = 10.0  # proxies close a connection that is silent for longer than 15 to 60 s

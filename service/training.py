@@ -15,8 +15,8 @@ from service.specifying import specify
 from shared.contract.errors import Conflict, NotFound, QueueFull, QueueUnavailable
 from shared.contract.messages import TrainMessage
 from shared.database.idempotency import Idempotency
-from shared.storage.datasets import Datasets
-from shared.storage.training_runs import NewRun, RunView, TrainingRuns
+from shared.jobs.datasets import Datasets
+from shared.jobs.training_runs import NewRun, RunView, TrainingRuns
 
 _log = logging.getLogger(__name__)
 

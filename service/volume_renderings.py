@@ -23,6 +23,7 @@ from shared.files.npy import item_of_npy
 from shared.files.paths import labels_zip_path, probability_zip_path, volume_path
 from shared.files.slice_zip import read_slice
 from shared.files.store import FileStore
+from shared.jobs.segmentations import SegmentationView
 from shared.masks.rle import rle_slice
 from shared.masks.volume_contours import contours_of_volume
 from shared.pictures import render
@@ -30,7 +31,6 @@ from shared.pictures.label_png import read_label_png
 from shared.pictures.montage import montage
 from shared.pictures.thumbnail import thumbnail
 from shared.preprocessing.channels import GREY
-from shared.storage.segmentations import SegmentationView
 
 T = TypeVar("T")
 MOST_TILES, TILES_WITHOUT_TUMOUR = 30, 12

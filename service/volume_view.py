@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from service.renderings import Place
 from service.volume_renderings import slice_of, slices_with_tumour
-from shared.storage.segmentations import SegmentationView
+from shared.jobs.segmentations import SegmentationView
 
 
 @dataclass(frozen=True)

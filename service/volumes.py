@@ -22,7 +22,7 @@ from shared.contract.messages import SegmentVolumeMessage
 from shared.contract.names import SegmentationKind
 from shared.files.paths import source_path
 from shared.files.store import FileStore
-from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
+from shared.jobs.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
 
 # The oldest date a zip can have: when a file was made says something of its patient, and nothing that we need.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)

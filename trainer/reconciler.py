@@ -13,7 +13,7 @@ from shared.contract.names import SegmentationKind, SegmentationStatus
 from shared.database.tables import utc_now
 from shared.files.paths import segmentation_folder, source_path
 from shared.files.store import FileStore
-from shared.storage.segmentations import DueJob, SegmentationJobs
+from shared.jobs.segmentations import DueJob, SegmentationJobs
 
 _log = structlog.get_logger(__name__)
 # A message takes a few milliseconds from the row to the worker. When Redis has none left and a row still waits

@@ -20,10 +20,10 @@ from shared.database.migrate import upgrade
 from shared.database.models import Models
 from shared.database.workers import Workers
 from shared.files.store import FileStore
+from shared.jobs.evaluations import Evaluations
+from shared.jobs.segmentations import SegmentationJobs
+from shared.jobs.training_runs import TrainingRuns
 from shared.registry.cards import InvalidCard
-from shared.storage.evaluations import Evaluations
-from shared.storage.segmentations import SegmentationJobs
-from shared.storage.training_runs import TrainingRuns
 from trainer.encoder_weights import LOOK_EVERY_S, EncoderWeights
 from trainer.inference.engine import resolve_device
 from trainer.inference.leases import Leases

@@ -31,7 +31,7 @@ from service.schemas.examples import IDEMPOTENCY_HEADER
 from service.uploads import Reception, Upload
 from shared.contract.errors import NotFound
 from shared.contract.names import DatasetStatus, Scope
-from shared.storage.datasets import DatasetView
+from shared.jobs.datasets import DatasetView
 
 blueprint = Blueprint("datasets", __name__, description="Pictures and masks to train on.")
 

@@ -19,7 +19,7 @@ from service.schemas.examples import IDEMPOTENCY_HEADER
 from shared.contract.errors import Conflict, NotFound
 from shared.contract.names import EvaluationStatus, Scope
 from shared.files.paths import evaluation_report_path
-from shared.storage.evaluations import EvaluationView
+from shared.jobs.evaluations import EvaluationView
 
 blueprint = Blueprint("evaluations", __name__, description="Measure models on datasets.")
 

@@ -23,7 +23,7 @@ from service.schemas.segmentations import (
 from shared.contract.errors import Conflict, Gone
 from shared.contract.names import SegmentationKind
 from shared.files.paths import nifti_path, segmentation_object_path
-from shared.storage.segmentations import SegmentationView
+from shared.jobs.segmentations import SegmentationView
 
 blueprint = Blueprint(
     "pictures", __name__, description="Pictures of a segmentation, of the upload's own size."

@@ -23,7 +23,7 @@ from service.segmentation_form import Asked, asked
 from shared.contract.errors import NotFound
 from shared.contract.names import Scope, SegmentationKind
 from shared.files.paths import segmentation_folder
-from shared.storage.segmentations import SegmentationView
+from shared.jobs.segmentations import SegmentationView
 
 blueprint = Blueprint("segmentations", __name__, description="Segment MRI slices and volumes.")
 

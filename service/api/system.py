@@ -17,7 +17,7 @@ from service.sorting import MAX_FILES
 from shared.contract.errors import QueueUnavailable
 from shared.contract.names import Queue, Scope
 from shared.database.workers import WorkerView
-from shared.storage.failures import Failure
+from shared.jobs.last_failures import Failure
 
 blueprint = Blueprint("system", __name__, description="What is going on.")
 

@@ -16,7 +16,7 @@ from service.training import RunOrder
 from shared.contract.errors import NotFound
 from shared.contract.names import Scope
 from shared.files.paths import run_folder
-from shared.storage.training_runs import RunView
+from shared.jobs.training_runs import RunView
 
 blueprint = Blueprint("training runs", __name__, description="Train models.")
 

@@ -4,8 +4,8 @@ import marshmallow as ma
 from marshmallow.validate import OneOf
 
 from shared.contract.names import Queue, Scope
-from shared.storage.failures import MOST, Kind
-from shared.storage.throughput import SAMPLE, STEPS
+from shared.jobs.last_failures import MOST, Kind
+from shared.jobs.throughput import SAMPLE, STEPS
 
 
 def _counts(description: str) -> ma.fields.Dict:

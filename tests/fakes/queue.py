@@ -13,10 +13,10 @@ from shared.contract.names import Queue, SegmentationKind
 from shared.files.npy import from_npy
 from shared.files.paths import pixels_path, probability_path
 from shared.files.store import FileStore
+from shared.jobs.segmentations import Claim, SegmentationJobs
 from shared.masks import rle
 from shared.masks.measure import measure
 from shared.pictures.render import png
-from shared.storage.segmentations import Claim, SegmentationJobs
 from tests.fakes.volume_worker import VolumeMade, make_volume
 
 WORKER = "fake-worker"

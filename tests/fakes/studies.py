@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from shared.storage.datasets import Datasets, NewDataset
-from shared.storage.training_runs import NewRun, RunClaim, RunView, TrainingRuns
+from shared.jobs.datasets import Datasets, NewDataset
+from shared.jobs.training_runs import NewRun, RunClaim, RunView, TrainingRuns
 
 REPORT = {
     "patients": 20,

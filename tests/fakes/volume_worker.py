@@ -18,12 +18,12 @@ from shared.files.paths import (
 )
 from shared.files.slice_zip import write_slices
 from shared.files.store import FileStore
+from shared.jobs.segmentations import Claim, Finished, SegmentationJobs
 from shared.masks.classes import classes_of
 from shared.masks.measure_volume import measure_volume
 from shared.masks.rle import rle_slices
 from shared.pictures.label_png import label_png
 from shared.pictures.png_writer import grey_png
-from shared.storage.segmentations import Claim, Finished, SegmentationJobs
 from shared.volumes.grid import Grid, grid_of
 
 NIFTI, SEGMENTATION = gzip.compress(b"nifti" * 100), b"\0" * 128 + b"DICM"

@@ -22,7 +22,7 @@ from shared.database.migrate import upgrade
 from shared.files.npy import to_npy
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
-from shared.storage.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
+from shared.jobs.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
 from tests.fakes.launch import ROOT, clean_environment, until
 from tests.fakes.model import NAME
 from trainer.celery_app import create_celery

@@ -23,8 +23,8 @@ from shared.database.migrate import upgrade
 from shared.database.models import Models
 from shared.database.workers import Workers
 from shared.files.store import FileStore
-from shared.storage.segmentations import SegmentationJobs
-from shared.storage.training_runs import TrainingRuns
+from shared.jobs.segmentations import SegmentationJobs
+from shared.jobs.training_runs import TrainingRuns
 from tests.fakes.cards import card
 from tests.fakes.launch import ROOT, clean_environment, until
 from tests.fakes.queue import FakeWorker

@@ -11,8 +11,8 @@ from service.specifying import specify
 from shared.contract.errors import InvalidFields
 from shared.contract.names import DatasetStatus
 from shared.database.tables import utc_now
+from shared.jobs.dataset_views import DatasetView
 from shared.recipe import part_sizes, recipe_from
-from shared.storage.dataset_views import DatasetView
 from tests.fakes.studies import REPORT
 from trainer.training.split import split_by_patient
 

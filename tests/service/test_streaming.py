@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from service.streaming import BEAT_S, Streams
 from shared.contract.errors import TooManyStreams
 from shared.database.database import Database, create_all
-from shared.storage.training_runs import RunView, TrainingRuns
+from shared.jobs.training_runs import RunView, TrainingRuns
 from tests.fakes.studies import claimed, queued_run
 
 Message = dict[str, Any]

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from shared.database.database import Database
 from shared.database.migrate import upgrade
 from shared.database.tables import Base
-from shared.storage.segmentations import NewSegmentation, SegmentationJobs
-from shared.storage.training_runs import TrainingRuns
+from shared.jobs.segmentations import NewSegmentation, SegmentationJobs
+from shared.jobs.training_runs import TrainingRuns
 from tests.shared import postgres
 
 

@@ -11,7 +11,7 @@ from shared.database.tables import utc_now
 from shared.files.npy import to_npy
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
-from shared.storage.segmentations import NewSegmentation, SegmentationJobs
+from shared.jobs.segmentations import NewSegmentation, SegmentationJobs
 from tests.fakes.inference import SIZE
 
 

@@ -14,7 +14,7 @@ from shared.contract.errors import EvaluationFailed, JobFailed, NotFound, OutOfM
 from shared.contract.names import EvaluationStatus
 from shared.files.paths import evaluation_report_path
 from shared.files.store import FileStore
-from shared.storage.evaluations import EvaluationClaim, Evaluations
+from shared.jobs.evaluations import EvaluationClaim, Evaluations
 from trainer.runs.failures import failure_of
 from trainer.runs.lease import Lease
 from trainer.runs.memory import out_of_memory_kills

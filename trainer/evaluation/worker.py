@@ -27,8 +27,8 @@ from shared.contract.names import DatasetStatus, EvaluationStatus
 from shared.database.models import Models, StoredModel
 from shared.files.paths import evaluation_folder
 from shared.files.store import FileStore
-from shared.storage.datasets import Datasets, DatasetView
-from shared.storage.evaluations import EvaluationClaim, Evaluations
+from shared.jobs.datasets import Datasets, DatasetView
+from shared.jobs.evaluations import EvaluationClaim, Evaluations
 from trainer.evaluation.attempt import Attempt
 from trainer.evaluation.order import EvaluationOrder
 from trainer.logs import brief

@@ -13,7 +13,7 @@ from shared.contract.errors import ImageError, InferenceFailed, JobFailed, NotFo
 from shared.contract.names import SegmentationKind, SegmentationStatus
 from shared.files.paths import segmentation_folder
 from shared.files.store import FileStore
-from shared.storage.segmentations import Finished, SegmentationJobs
+from shared.jobs.segmentations import Finished, SegmentationJobs
 from trainer.inference.job import Job, now_utc
 from trainer.inference.leases import Leases
 from trainer.inference.redis_link import RedisLink

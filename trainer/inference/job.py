@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from shared.jobs.segmentations import Claim
 from shared.masks.measure import Spacing
-from shared.storage.segmentations import Claim
 from trainer.inference.models import ServedModel
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from shared.storage.segmentations import Claim, SegmentationJobs
+from shared.jobs.segmentations import Claim, SegmentationJobs
 
 _log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from shared.contract.messages import SegmentMessage
 from shared.contract.names import SegmentationKind
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
-from shared.storage.segmentations import Claim
+from shared.jobs.segmentations import Claim
 from trainer.inference.ends import Ends
 from trainer.inference.job import Job, Stopwatch, now_utc
 from trainer.inference.leases import Leases

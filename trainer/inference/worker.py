@@ -18,7 +18,7 @@ from shared.contract.errors import InferenceFailed
 from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.files.paths import labels_path, probability_path
 from shared.files.store import FileStore
-from shared.storage.segmentations import SegmentationJobs
+from shared.jobs.segmentations import SegmentationJobs
 from trainer.inference.batcher import Batcher
 from trainer.inference.ends import Ends
 from trainer.inference.engine import EngineOutput

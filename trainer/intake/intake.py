@@ -11,7 +11,7 @@ from shared import catalog
 from shared.contract.errors import DatasetError, JobFailed, NotFound
 from shared.datasets.base import Finding, SliceDataset
 from shared.datasets.validate import Report, look_through
-from shared.storage.datasets import DatasetClaim, Datasets
+from shared.jobs.datasets import DatasetClaim, Datasets
 from trainer.intake.local import LocalDatasets
 from trainer.logs import brief
 

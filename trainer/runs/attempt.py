@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.contract.errors import DatasetGone, DiskFull, JobFailed, NotFound, OutOfMemory, TrainingFailed
 from shared.files.paths import checkpoint_path, model_folder, run_folder
 from shared.files.store import FileStore
+from shared.jobs.training_runs import RunClaim, TrainingRuns
 from shared.registry.cards import ModelCard
-from shared.storage.training_runs import RunClaim, TrainingRuns
 from trainer.logs import brief
 from trainer.runs.failures import NO_SPACE, failure_of
 from trainer.runs.lease import Lease

@@ -3,9 +3,9 @@
 from shared.database.database import Database
 from shared.database.models import Models
 from shared.files.store import FileStore
-from shared.storage.datasets import Datasets
-from shared.storage.evaluations import EvaluationClaim, Evaluations
-from shared.storage.training_runs import RunClaim, TrainingRuns
+from shared.jobs.datasets import Datasets
+from shared.jobs.evaluations import EvaluationClaim, Evaluations
+from shared.jobs.training_runs import RunClaim, TrainingRuns
 from trainer.evaluation.worker import EvaluationSettings, Evaluator
 from trainer.inference.opening import ModelFolders
 from trainer.intake.intake import Intake

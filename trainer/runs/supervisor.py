@@ -15,9 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.contract.errors import DatasetGone, DiskFull, JobFailed, NotFound, ServiceError, TrainingFailed
 from shared.contract.names import DatasetStatus
 from shared.files.store import FileStore
-from shared.storage.dataset_views import DatasetView
-from shared.storage.datasets import Datasets
-from shared.storage.training_runs import RunClaim, TrainingRuns
+from shared.jobs.dataset_views import DatasetView
+from shared.jobs.datasets import Datasets
+from shared.jobs.training_runs import RunClaim, TrainingRuns
 from trainer.logs import brief
 from trainer.runs.attempt import Attempt, Lost
 from trainer.runs.failures import NO_SPACE

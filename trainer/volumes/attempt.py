@@ -16,7 +16,7 @@ from shared.contract.errors import (
     UndecodableImage,
     VolumeFailed,
 )
-from shared.storage.segmentations import Claim
+from shared.jobs.segmentations import Claim
 from trainer.inference.job import Job
 from trainer.inference.models import ServedModel
 from trainer.inference.pipeline import UNLIKE_DETAIL

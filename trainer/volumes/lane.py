@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.contract.errors import ServiceError
 from shared.contract.messages import SegmentVolumeMessage
 from shared.files.store import FileStore
-from shared.storage.segmentations import Claim, SegmentationJobs
+from shared.jobs.segmentations import Claim, SegmentationJobs
 from trainer.inference.ends import Ends
 from trainer.inference.job import Job, now_utc
 from trainer.inference.leases import Leases

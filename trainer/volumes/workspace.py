@@ -22,7 +22,7 @@ from shared.files.paths import (
     volume_path,
 )
 from shared.files.store import FileStore
-from shared.storage.segmentations import SegmentationJobs, SegmentationView
+from shared.jobs.segmentations import SegmentationJobs, SegmentationView
 from trainer.volumes.order import VOLUME
 
 _log = structlog.get_logger(__name__)

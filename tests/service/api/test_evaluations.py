@@ -8,7 +8,7 @@ import pytest
 from shared.contract.messages import EvaluateMessage
 from shared.contract.names import Queue
 from shared.files.paths import evaluation_report_path
-from shared.storage.evaluations import EvaluationClaim
+from shared.jobs.evaluations import EvaluationClaim
 from tests.fakes.cards import card
 from tests.fakes.studies import WORKER, dataset, ready_dataset
 from tests.service.conftest import Api

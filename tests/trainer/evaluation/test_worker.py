@@ -11,9 +11,9 @@ from shared.database.database import Database, create_all
 from shared.database.models import Models
 from shared.files.paths import evaluation_report_path
 from shared.files.store import FileStore
-from shared.storage.dataset_views import NewDataset
-from shared.storage.datasets import Datasets
-from shared.storage.evaluations import SETTLED, Evaluations, NewEvaluation
+from shared.jobs.dataset_views import NewDataset
+from shared.jobs.datasets import Datasets
+from shared.jobs.evaluations import SETTLED, Evaluations, NewEvaluation
 from tests.fakes import trainee
 from tests.fakes.cards import card
 from trainer.evaluation import attempt

@@ -14,7 +14,7 @@ from shared.contract.names import DatasetStatus
 from shared.database.database import Database, create_all
 from shared.files.paths import dataset_archive_path
 from shared.files.store import FileStore
-from shared.storage.datasets import Datasets, DatasetView, NewDataset
+from shared.jobs.datasets import Datasets, DatasetView, NewDataset
 from tests.fakes import zips
 from tests.fakes.datasets import picture_files
 from trainer.intake import intake as module

@@ -12,10 +12,10 @@ from shared.contract.names import EventKind, RunStatus
 from shared.database.database import Database, create_all
 from shared.database.models import Models
 from shared.files.store import FileStore
-from shared.storage.dataset_views import NewDataset
-from shared.storage.datasets import Datasets
-from shared.storage.run_views import NewRun
-from shared.storage.training_runs import TrainingRuns
+from shared.jobs.dataset_views import NewDataset
+from shared.jobs.datasets import Datasets
+from shared.jobs.run_views import NewRun
+from shared.jobs.training_runs import TrainingRuns
 from tests.fakes.cards import card
 from tests.fakes.trainee import COMMAND
 from trainer.runs.lease import Lease

@@ -8,11 +8,11 @@ from shared.contract.messages import TrainMessage
 from shared.contract.names import Queue, RunStatus, Task
 from shared.database.database import Database
 from shared.database.migrate import upgrade
+from shared.jobs.dataset_views import NewDataset
+from shared.jobs.datasets import Datasets
+from shared.jobs.run_views import NewRun
+from shared.jobs.training_runs import TrainingRuns
 from shared.recipe import recipe_from
-from shared.storage.dataset_views import NewDataset
-from shared.storage.datasets import Datasets
-from shared.storage.run_views import NewRun
-from shared.storage.training_runs import TrainingRuns
 from tests.fakes.launch import until
 from tests.fakes.redis_server import RedisServer
 from tests.fakes.study import make_study

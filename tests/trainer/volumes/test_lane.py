@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.contract.names import SegmentationKind
 from shared.files.paths import probability_zip_path, segmentation_folder, source_path, volume_path
-from shared.storage.segmentations import NewSegmentation
+from shared.jobs.segmentations import NewSegmentation
 from tests.fakes.inference import SIZE, FakeEngine, FakeLink, served
 from trainer.inference.leases import Leases
 from trainer.inference.models import WarmModels

@@ -1,4 +1,4 @@
-"""Evaluations: the database is the truth; a worker does one by a lease (see shared.storage.leases)."""
+"""Evaluations: the database is the truth; a worker does one by a lease (see shared.jobs.lease)."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -14,8 +14,8 @@ from shared.database import audit, idempotency
 from shared.database.database import Database, value_errors
 from shared.database.paging import Page, cut, page_statement
 from shared.database.tables import Evaluation, utc_now
-from shared.storage import leases
-from shared.storage.evaluation_views import (
+from shared.jobs import lease
+from shared.jobs.evaluation_views import (
     EvaluationClaim,
     EvaluationView,
     NewEvaluation,
@@ -27,7 +27,7 @@ TABLE = cast(Table, Evaluation.__table__)
 C = TABLE.c
 _OPEN = and_(C.status.in_([Status.QUEUED, Status.RUNNING]), C.gone_at.is_(None))
 # What an evaluation that waits for its next attempt has.
-_ANEW: dict[str, Any] = {"status": Status.QUEUED, "progress": 0.0, **leases.NO_LEASE}
+_ANEW: dict[str, Any] = {"status": Status.QUEUED, "progress": 0.0, **lease.NO_LEASE}
 # A worker hears within a second that its evaluation was deleted; after so long it puts no file there any more.
 SETTLED = timedelta(seconds=60)
 
@@ -84,7 +84,7 @@ class Evaluations:
         now = self._clock()
         gone = update(TABLE).where(C.id == id, C.gone_at.is_(None))
         with self._db.write() as connection:
-            change = gone.values(gone_at=now, result=None, **leases.NO_LEASE)
+            change = gone.values(gone_at=now, result=None, **lease.NO_LEASE)
             if connection.execute(change).rowcount == 0:
                 return False
             audit.record(connection, actor, "evaluation.delete", id, clock=self._clock)
@@ -95,16 +95,16 @@ class Evaluations:
     def claim_next(self, worker: str, lease_s: float) -> EvaluationClaim | None:
         """The oldest evaluation that nobody does is now ours and running; None if there is none."""
         now = self._clock()
-        due = and_(_OPEN, leases.no_lease(TABLE, now), C.attempts < self._max_attempts)
-        if not leases.any_row(self._db, due):
+        due = and_(_OPEN, lease.no_lease(TABLE, now), C.attempts < self._max_attempts)
+        if not lease.any_row(self._db, due):
             return None
         with self._db.write() as connection:
-            row = leases.oldest(connection, TABLE, due)
+            row = lease.oldest(connection, TABLE, due)
             if row is None:
                 return None
             until = now + timedelta(seconds=lease_s)
             begun = {"status": Status.RUNNING, "progress": 0.0, "started_at": row.started_at or now}
-            return to_claim(leases.take(connection, TABLE, row, worker, until, **begun))
+            return to_claim(lease.take(connection, TABLE, row, worker, until, **begun))
 
     def renew(self, claim: EvaluationClaim, lease_s: float) -> Status | None:
         """Prolong the lease: RUNNING; None if the evaluation was deleted, has ended or is another's by now."""
@@ -122,7 +122,7 @@ class Evaluations:
 
     def fail(self, claim: EvaluationClaim, code: str, message: str) -> bool:
         """It cannot be done; False (and no change) if the claim is stale."""
-        error = {"error_code": code, "error_message": leases.storable(message)}
+        error = {"error_code": code, "error_message": lease.storable(message)}
         return self._end(claim, Status.FAILED, **error)
 
     def interrupted(self, claim: EvaluationClaim, why: str) -> bool:
@@ -142,8 +142,8 @@ class Evaluations:
     def exhaust(self) -> list[str]:
         """Fail the evaluations whose last allowed attempt died with its worker (`attempts_exhausted`); their ids."""
         now = self._clock()
-        used_up = and_(_OPEN, leases.no_lease(TABLE, now), C.attempts >= self._max_attempts)
-        if not leases.any_row(self._db, used_up):
+        used_up = and_(_OPEN, lease.no_lease(TABLE, now), C.attempts >= self._max_attempts)
+        if not lease.any_row(self._db, used_up):
             return []
         error = {
             "error_code": AttemptsExhausted.code,
@@ -153,7 +153,7 @@ class Evaluations:
         ended = (
             update(TABLE)
             .where(used_up)
-            .values(status=Status.FAILED, finished_at=now, **error, **leases.NO_LEASE)
+            .values(status=Status.FAILED, finished_at=now, **error, **lease.NO_LEASE)
         )
         with self._db.write() as connection:
             return [*connection.execute(ended.returning(C.id)).scalars()]
@@ -187,7 +187,7 @@ class Evaluations:
         return Page([to_view(row) for row in rows], after)
 
     def _end(self, claim: EvaluationClaim, status: Status, **values: Any) -> bool:
-        ended = {"status": status, "finished_at": self._clock(), **leases.NO_LEASE, **values}
+        ended = {"status": status, "finished_at": self._clock(), **lease.NO_LEASE, **values}
         return self._changed(update(TABLE).where(_ours(claim)).values(ended))
 
     def _changed(self, statement: UpdateBase) -> bool:

@@ -1,4 +1,4 @@
-"""Datasets: the database is the truth; a worker validates one by a lease (see shared.storage.leases)."""
+"""Datasets: the database is the truth; a worker validates one by a lease (see shared.jobs.lease)."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -14,8 +14,8 @@ from shared.database import idempotency
 from shared.database.database import Database, value_errors
 from shared.database.paging import Page, cut, page_statement
 from shared.database.tables import Dataset, utc_now
-from shared.storage import leases
-from shared.storage.dataset_views import DatasetClaim, DatasetView, NewDataset, to_claim, to_view
+from shared.jobs import lease
+from shared.jobs.dataset_views import DatasetClaim, DatasetView, NewDataset, to_claim, to_view
 
 TABLE = cast(Table, Dataset.__table__)
 C = TABLE.c
@@ -68,21 +68,21 @@ class Datasets:
         The caller then deletes the files and calls `files_removed`; should it die, `to_clean` names them again.
         """
         gone = update(TABLE).where(C.id == id, C.gone_at.is_(None))
-        return self._changed(gone.values(gone_at=self._clock(), **leases.NO_LEASE))
+        return self._changed(gone.values(gone_at=self._clock(), **lease.NO_LEASE))
 
     # --- the worker's side -------------------------------------------------------------------------
 
     def claim_next(self, worker: str, lease_s: float) -> DatasetClaim | None:
         """The oldest dataset that nobody validates is now ours; None if there is none."""
         now = self._clock()
-        due = and_(_OPEN, leases.no_lease(TABLE, now), C.attempts < self._max_attempts)
-        if not leases.any_row(self._db, due):
+        due = and_(_OPEN, lease.no_lease(TABLE, now), C.attempts < self._max_attempts)
+        if not lease.any_row(self._db, due):
             return None
         with self._db.write() as connection:
-            row = leases.oldest(connection, TABLE, due)
+            row = lease.oldest(connection, TABLE, due)
             if row is None:
                 return None
-            return to_claim(leases.take(connection, TABLE, row, worker, now + timedelta(seconds=lease_s)))
+            return to_claim(lease.take(connection, TABLE, row, worker, now + timedelta(seconds=lease_s)))
 
     def renew(self, claim: DatasetClaim, lease_s: float) -> bool:
         """Prolong the lease; False if the dataset was deleted or is another's by now."""
@@ -104,12 +104,12 @@ class Datasets:
         self, claim: DatasetClaim, code: str, message: str, findings: Sequence[dict[str, Any]] = ()
     ) -> bool:
         """It cannot be trained on; False (and no change) if the claim is stale."""
-        error = {"error_code": code, "error_message": leases.storable(message)}
+        error = {"error_code": code, "error_message": lease.storable(message)}
         return self._end(claim, Status.FAILED, **error, findings=[*findings])
 
     def release(self, claim: DatasetClaim) -> bool:
         """Give it back (a worker that stops): due at once, the attempt not counted."""
-        given_back = {"attempts": C.attempts - 1, **leases.NO_LEASE}
+        given_back = {"attempts": C.attempts - 1, **lease.NO_LEASE}
         return self._changed(update(TABLE).where(_ours(claim)).values(given_back))
 
     # --- cleaning up -------------------------------------------------------------------------------
@@ -117,8 +117,8 @@ class Datasets:
     def exhaust(self) -> list[str]:
         """Fail the datasets whose last allowed attempt died (`attempts_exhausted`); their ids."""
         now = self._clock()
-        used_up = and_(_OPEN, leases.no_lease(TABLE, now), C.attempts >= self._max_attempts)
-        if not leases.any_row(self._db, used_up):
+        used_up = and_(_OPEN, lease.no_lease(TABLE, now), C.attempts >= self._max_attempts)
+        if not lease.any_row(self._db, used_up):
             return []
         error = {
             "error_code": AttemptsExhausted.code,
@@ -128,7 +128,7 @@ class Datasets:
         ended = (
             update(TABLE)
             .where(used_up)
-            .values(status=Status.FAILED, finished_at=now, **error, **leases.NO_LEASE)
+            .values(status=Status.FAILED, finished_at=now, **error, **lease.NO_LEASE)
         )
         with self._db.write() as connection:
             return [*connection.execute(ended.returning(C.id)).scalars()]
@@ -158,7 +158,7 @@ class Datasets:
         return Page([to_view(row) for row in rows], after)
 
     def _end(self, claim: DatasetClaim, status: Status, **values: Any) -> bool:
-        ended = {"status": status, "finished_at": self._clock(), **leases.NO_LEASE, **values}
+        ended = {"status": status, "finished_at": self._clock(), **lease.NO_LEASE, **values}
         return self._changed(update(TABLE).where(_ours(claim)).values(ended))
 
     def _changed(self, statement: UpdateBase) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.contract.errors import Conflict, NotFound
-from tests.shared.storage.training import accept, card, checkpoint, told
+from tests.shared.jobs.training import accept, card, checkpoint, told
 
 ENDED_NOW = {
     "renew": (None, None),

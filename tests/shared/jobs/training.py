@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from shared.jobs.training_runs import NewRun, RunView, TrainingRuns
 from shared.registry.cards import ModelCard
-from shared.storage.training_runs import NewRun, RunView, TrainingRuns
 from tests.shared.registry.cards import card_fields
 
 

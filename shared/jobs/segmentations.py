@@ -16,8 +16,8 @@ from shared.database import idempotency
 from shared.database.database import Database, value_errors
 from shared.database.paging import Page, cut, page_statement
 from shared.database.tables import utc_now
-from shared.storage import segmentation_statements as sql
-from shared.storage.segmentation_views import (
+from shared.jobs import segmentation_statements as sql
+from shared.jobs.segmentation_views import (
     Claim,
     DueJob,
     Finished,

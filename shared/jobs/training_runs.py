@@ -1,4 +1,4 @@
-"""Training runs: the database is the truth; a worker does one by a lease (see shared.storage.leases).
+"""Training runs: the database is the truth; a worker does one by a lease (see shared.jobs.lease).
 
 Every change of status is kept as an event in the same transaction. Who asked for a run to be cancelled gets it
 cancelled, however its process ends.
@@ -20,11 +20,11 @@ from shared.database.database import Database, value_errors
 from shared.database.models import add_model
 from shared.database.paging import Page, cut, page_statement
 from shared.database.tables import utc_now
+from shared.jobs import lease
+from shared.jobs import run_statements as sql
+from shared.jobs.run_statements import RUNS, E, R
+from shared.jobs.run_views import NewRun, RunClaim, RunEvent, RunView, to_claim, to_view
 from shared.registry.cards import ModelCard
-from shared.storage import leases
-from shared.storage import run_statements as sql
-from shared.storage.run_statements import RUNS, E, R
-from shared.storage.run_views import NewRun, RunClaim, RunEvent, RunView, to_claim, to_view
 
 
 class TrainingRuns:
@@ -126,15 +126,15 @@ class TrainingRuns:
         """The oldest run that waits, or whose worker is gone, is now ours and running; None if there is none."""
         now = self._clock()
         due = and_(sql.waiting(now), R.fruitless < self._max_fruitless)
-        if not leases.any_row(self._db, due):
+        if not lease.any_row(self._db, due):
             return None
         with self._db.write() as connection:
-            row = leases.oldest(connection, RUNS, due)
+            row = lease.oldest(connection, RUNS, due)
             if row is None:
                 return None
             until = now + timedelta(seconds=lease_s)
             begun = {"fruitless": row.fruitless + 1, "started_at": row.started_at or now}
-            taken = leases.take(
+            taken = lease.take(
                 connection, RUNS, row, worker, until, **begun, progress=sql.first_progress(row)
             )
             sql.enter(connection, row.id, now, Status.RUNNING, {"attempts": taken.attempts})
@@ -217,7 +217,7 @@ class TrainingRuns:
         now = self._clock()
         hopeless = and_(sql.waiting(now), R.fruitless >= self._max_fruitless)
         over = sql.given_up(now) | hopeless
-        if not leases.any_row(self._db, over):
+        if not lease.any_row(self._db, over):
             return []
         with self._db.write() as connection:
             locked = select(RUNS).where(over).order_by(R.id).with_for_update(skip_locked=True)

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from shared.contract.errors import Conflict
 from shared.database.models import Models
-from shared.storage.training_runs import TrainingRuns
-from tests.shared.storage.training import accept, card, told
+from shared.jobs.training_runs import TrainingRuns
+from tests.shared.jobs.training import accept, card, told
 
 
 def at_once(*works):

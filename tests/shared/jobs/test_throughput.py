@@ -3,7 +3,7 @@
 import pytest
 
 from shared.contract.names import SegmentationKind
-from shared.storage.throughput import SAMPLE, Throughput
+from shared.jobs.throughput import SAMPLE, Throughput
 
 TIMINGS = {"decode": 1.0, "queue": 2.0, "forward": 10.0, "total": 14.0}
 

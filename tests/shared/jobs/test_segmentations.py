@@ -6,7 +6,7 @@ import pytest
 
 from shared.contract.errors import InvalidFields, NotFound
 from shared.database.idempotency import Idempotency, Replay
-from shared.storage.segmentations import Finished, SegmentationJobs
+from shared.jobs.segmentations import Finished, SegmentationJobs
 
 RESULT = {"tumor_detected": True, "mask": {"counts": "abc"}}
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import event
 
-from tests.shared.storage.training import accept, checkpoint
+from tests.shared.jobs.training import accept, checkpoint
 
 
 def work_through(runs, clock):

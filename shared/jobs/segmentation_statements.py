@@ -26,7 +26,7 @@ from shared.contract.errors import AttemptsExhausted
 from shared.contract.names import SegmentationKind
 from shared.contract.names import SegmentationStatus as Status
 from shared.database.tables import Segmentation, UtcDateTime
-from shared.storage.segmentation_views import Claim, SegmentationView
+from shared.jobs.segmentation_views import Claim, SegmentationView
 
 TABLE = cast(Table, Segmentation.__table__)
 C = TABLE.c

@@ -9,16 +9,16 @@ from sqlalchemy.dialects import sqlite
 
 from shared.database.paging import encode_cursor, page_statement
 from shared.database.tables import utc_now
-from shared.storage import failures, throughput
-from shared.storage import segmentation_statements as sql
+from shared.jobs import last_failures, throughput
+from shared.jobs import segmentation_statements as sql
 
 CURSOR = encode_cursor(utc_now(), "a")
 STATEMENTS = {
     **{name: value for name, value in vars(sql).items() if name.isupper() and hasattr(value, "compile")},
     "COUNT_ENDED": throughput.COUNT_ENDED,
     "NEWEST_TIMINGS": throughput.NEWEST_TIMINGS,
-    **failures.STATEMENTS,
-    **{f"{kind}_of_one": one.filter_by(owner="o") for kind, one in failures.STATEMENTS.items()},
+    **last_failures.STATEMENTS,
+    **{f"{kind}_of_one": one.filter_by(owner="o") for kind, one in last_failures.STATEMENTS.items()},
     "LIST_ALL": page_statement(sql.LIST, sql.C.created_at, sql.C.id, 10, CURSOR),
     "LIST_ONE": page_statement(sql.LIST.where(sql.C.owner == "o"), sql.C.created_at, sql.C.id, 10, CURSOR),
 }

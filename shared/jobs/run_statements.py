@@ -11,8 +11,8 @@ from shared.contract.errors import AttemptsExhausted
 from shared.contract.names import RUN_ENDED, EventKind, Stage
 from shared.contract.names import RunStatus as Status
 from shared.database.tables import TrainingEvent, TrainingRun
-from shared.storage import leases
-from shared.storage.run_views import RunClaim
+from shared.jobs import lease
+from shared.jobs.run_views import RunClaim
 
 RUNS, EVENTS = cast(Table, TrainingRun.__table__), cast(Table, TrainingEvent.__table__)
 R, E = RUNS.c, EVENTS.c
@@ -58,16 +58,16 @@ def enter(
     """Change the status of a locked run, and `values` with it; the event has `told` besides the status."""
     values["status"] = status
     if status == Status.QUEUED:
-        values.update(leases.NO_LEASE, progress={})
+        values.update(lease.NO_LEASE, progress={})
     if status in RUN_ENDED:
-        values.update(leases.NO_LEASE, finished_at=now)
+        values.update(lease.NO_LEASE, finished_at=now)
     connection.execute(update(RUNS).where(R.id == id).values(**values))
     record(connection, id, now, EventKind.STATUS, {"status": status, **(told or {})})
 
 
 def fail(connection: Connection, id: str, now: datetime, code: str, message: str) -> None:
     """A locked run failed for good."""
-    text = leases.storable(message)
+    text = lease.storable(message)
     told = {"error": {"code": code, "message": text}}
     enter(connection, id, now, Status.FAILED, told, error_code=code, error_message=text)
 

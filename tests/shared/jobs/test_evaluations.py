@@ -10,7 +10,7 @@ from shared.contract.errors import InvalidFields, NotFound
 from shared.database.audit import AuditLog
 from shared.database.idempotency import Idempotency, Replay
 from shared.database.tables import Evaluation
-from shared.storage.evaluations import Evaluations, NewEvaluation
+from shared.jobs.evaluations import Evaluations, NewEvaluation
 
 RESULT = {"dice": {"patient": {"mean": 0.9}}}
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.contract.errors import InvalidFields, NotFound
 from shared.database.idempotency import Idempotency, Replay
-from shared.storage.datasets import Datasets, NewDataset
+from shared.jobs.datasets import Datasets, NewDataset
 
 REPORT = {"patients": 3, "tumour_share": 0.01}
 FINDINGS = [{"level": "warning", "code": "few_patients", "detail": "3", "files": [], "count": 1}]

@@ -5,8 +5,8 @@ import pytest
 from shared.contract.errors import Conflict, InvalidFields, NotFound
 from shared.database.idempotency import Idempotency, Replay
 from shared.database.models import Models
-from shared.storage.training_runs import NewRun
-from tests.shared.storage.training import accept, card, checkpoint, told
+from shared.jobs.training_runs import NewRun
+from tests.shared.jobs.training import accept, card, checkpoint, told
 
 LOADING = {"stage": "loading", "epoch": 0, "epochs": 40, "step": 0, "steps": None, "eta_s": None}
 

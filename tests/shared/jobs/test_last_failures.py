@@ -2,10 +2,10 @@
 
 import pytest
 
-from shared.storage.datasets import Datasets, NewDataset
-from shared.storage.evaluations import Evaluations, NewEvaluation
-from shared.storage.failures import MOST, Failures
-from tests.shared.storage import training
+from shared.jobs.datasets import Datasets, NewDataset
+from shared.jobs.evaluations import Evaluations, NewEvaluation
+from shared.jobs.last_failures import MOST, Failures
+from tests.shared.jobs import training
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from shared.contract.names import SegmentationKind
 from shared.contract.names import SegmentationStatus as Status
 from shared.database.database import Database
 from shared.database.tables import UtcDateTime, utc_now
-from shared.storage.segmentation_statements import C
+from shared.jobs.segmentation_statements import C
 
 WINDOW = timedelta(hours=1)
 RATE_WINDOW = timedelta(minutes=5)

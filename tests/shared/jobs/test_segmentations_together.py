@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.storage.segmentations import Finished, SegmentationJobs
+from shared.jobs.segmentations import Finished, SegmentationJobs
 
 ROOT = Path(__file__).resolve().parents[3]
 CLAIMERS = 8
@@ -94,7 +94,7 @@ def test_accepting_from_many_threads_loses_nothing(jobs, new):
 CLAIMER = """
 import sys
 from shared.database.database import Database
-from shared.storage.segmentations import SegmentationJobs
+from shared.jobs.segmentations import SegmentationJobs
 
 database = Database(sys.argv[1])
 jobs = SegmentationJobs(database)
