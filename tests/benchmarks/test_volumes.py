@@ -11,9 +11,9 @@ from benchmarks.__main__ import parser
 from benchmarks.forward import Rate
 from benchmarks.http_load import Load
 from benchmarks.volume_service import Beside, Done, Memory
-from shared.imaging.readers.dicom_series import read_series
 from shared.volumes.nifti_scans import read_scans
 from shared.volumes.scan import VolumeLimits
+from trainer.volumes.dicom.series import read_series
 
 SIZE = (5, 24, 32)
 TIMES = {"decode": 1000.0, "forward": 3000.0, "postprocess": 500.0}

@@ -18,8 +18,6 @@ from shared.contract.errors import (
     UnsupportedPhotometric,
 )
 from shared.files.sniff import HEAD_BYTES, sniff
-from shared.imaging.readers.dicom_series import Series, check_one_patient, read_series
-from shared.imaging.readers.dicom_values import quiet, text
 from shared.preprocessing.channels import GREY, channel_indices
 from shared.volumes import nifti_scans, tiff_stack
 from shared.volumes.grid import Grid, apart_mm
@@ -28,6 +26,8 @@ from shared.volumes.scan import Scan, VolumeLimits
 from shared.volumes.voxel_size import MaybeSpacing
 from trainer.volumes.arrays import new_array
 from trainer.volumes.cutting import Cut
+from trainer.volumes.dicom.series import Series, check_one_patient, read_series
+from trainer.volumes.dicom.values import quiet, text
 from trainer.volumes.order import VOLUME, VolumeOrder
 
 WHOLE = "image"  # the field of a volume that is not called by its sequence

@@ -28,7 +28,7 @@ from shared.pictures.decode import decode
 from shared.volumes.scan import Scan, VolumeLimits
 from shared.volumes.tiff_stack import pages, read_scan
 from tests.fakes import images
-from tests.shared.imaging.readers.test_fuzz import damaged
+from tests.shared.pictures.test_fuzz import damaged
 
 SLICES, HEIGHT, WIDTH = 5, 20, 24
 GREY = np.stack([images.picture(HEIGHT, WIDTH, 1, seed=seed) for seed in range(SLICES)])

@@ -16,8 +16,8 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import convert_color_space
 
 from shared.contract.errors import UndecodableImage, UnsupportedTransferSyntax
-from shared.imaging.readers.dicom_codestream import Codestream, bare, read_codestream
-from shared.imaging.readers.dicom_file import BIG_ENDIAN, EXPLICIT, NATIVE
+from trainer.volumes.dicom.codestream import Codestream, bare, read_codestream
+from trainer.volumes.dicom.file import BIG_ENDIAN, EXPLICIT, NATIVE
 
 _RLE, _BASELINE, _EXTENDED = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"
 _LOSSLESS = {  # by GDCM

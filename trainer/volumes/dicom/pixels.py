@@ -13,11 +13,11 @@ from shared.contract.errors import (
     UnsupportedFormat,
     UnsupportedPhotometric,
 )
-from shared.imaging.readers.dicom_decoders import Decoded, PixelLayout, decode_frame
-from shared.imaging.readers.dicom_file import BIG_ENDIAN, NATIVE, DicomFile
-from shared.imaging.readers.dicom_fragments import Pieces, frames_at
-from shared.imaging.readers.dicom_values import integer, number, refusing, text
 from shared.volumes.scan import VolumeLimits
+from trainer.volumes.dicom.decoders import Decoded, PixelLayout, decode_frame
+from trainer.volumes.dicom.file import BIG_ENDIAN, NATIVE, DicomFile
+from trainer.volumes.dicom.fragments import Pieces, frames_at
+from trainer.volumes.dicom.values import integer, number, refusing, text
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.contract.errors import ImageError, MixedGeometry, UnsupportedFormat
-from shared.imaging.readers.dicom_series import read_series
-from shared.imaging.readers.dicom_values import quiet
 from shared.volumes.scan import VolumeLimits
 from tests.fakes import dicom
+from trainer.volumes.dicom.series import read_series
+from trainer.volumes.dicom.values import quiet
 
 LIMITS = VolumeLimits()
 MARK = 4000

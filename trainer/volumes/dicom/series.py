@@ -15,14 +15,14 @@ from shared.contract.errors import (
     SeveralSeries,
     UnsupportedFormat,
 )
-from shared.imaging.readers.dicom_decoders import PixelLayout
-from shared.imaging.readers.dicom_file import LOSSY, DicomFile, read_file
-from shared.imaging.readers.dicom_frames import Frame, frames_of
-from shared.imaging.readers.dicom_pixels import dtype_of, frame_reader, layout_of
-from shared.imaging.readers.dicom_stack import Stack, stack_of
-from shared.imaging.readers.dicom_values import file_name, quiet, text
 from shared.volumes.grid import Grid, Lying, grid_of
 from shared.volumes.scan import Scan, VolumeLimits
+from trainer.volumes.dicom.decoders import PixelLayout
+from trainer.volumes.dicom.file import LOSSY, DicomFile, read_file
+from trainer.volumes.dicom.frames import Frame, frames_of
+from trainer.volumes.dicom.pixels import dtype_of, frame_reader, layout_of
+from trainer.volumes.dicom.stack import Stack, stack_of
+from trainer.volumes.dicom.values import file_name, quiet, text
 
 LEAST_MM, MOST_MM = 0.02, 200.0
 Progress = Callable[[float], None]  # the share of slices decoded so far; what it raises ends the reading

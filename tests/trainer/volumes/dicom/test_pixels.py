@@ -15,10 +15,10 @@ from shared.contract.errors import (
     UnsupportedPhotometric,
     UnsupportedTransferSyntax,
 )
-from shared.imaging.readers.dicom_file import TRANSFER_SYNTAXES
-from shared.imaging.readers.dicom_series import read_series
 from shared.volumes.scan import VolumeLimits
 from tests.fakes import dicom
+from trainer.volumes.dicom.file import TRANSFER_SYNTAXES
+from trainer.volumes.dicom.series import read_series
 
 JPEG = "1.2.840.10008.1.2.4."
 # 16 x 16 pixels of 200 * row + 60 * column in 12 bits, as dcmcjpeg of dcmtk compresses them.

@@ -21,7 +21,7 @@ from shared.contract.errors import (
     WrongModality,
 )
 from shared.files.sniff import HEAD_BYTES, PROGRAMS, sniff
-from shared.imaging.readers.dicom_values import quiet, refusing, text
+from trainer.volumes.dicom.values import quiet, refusing, text
 
 IMPLICIT, EXPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 NATIVE = frozenset((IMPLICIT, EXPLICIT, BIG_ENDIAN))

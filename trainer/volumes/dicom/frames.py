@@ -7,11 +7,11 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from shared.contract.errors import MissingGeometry, UnsupportedFormat
-from shared.imaging.readers.dicom_decoders import PixelLayout
-from shared.imaging.readers.dicom_file import DicomFile
-from shared.imaging.readers.dicom_pixels import Rescale, rescale_of
-from shared.imaging.readers.dicom_values import first_item, items, number, numbers, texts
 from shared.volumes.grid import PLAUSIBLE_MM
+from trainer.volumes.dicom.decoders import PixelLayout
+from trainer.volumes.dicom.file import DicomFile
+from trainer.volumes.dicom.pixels import Rescale, rescale_of
+from trainer.volumes.dicom.values import first_item, items, number, numbers, texts
 
 _ORTHONORMAL = 0.01  # cosines with two digits pass, two rows of the same direction do not
 _MAX_MM = 1e6

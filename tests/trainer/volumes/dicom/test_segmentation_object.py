@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from pydicom import Dataset
 
-from shared.imaging.writers.dicom_seg import SegmentationObject, SegmentingModel, segmentation_object
 from shared.volumes.grid import Grid
 from tests.fakes.affines import marked
-from tests.shared.imaging.writers.headers import TILTED, grid, multi_frame, series
+from tests.trainer.volumes.dicom.headers import TILTED, grid, multi_frame, series
+from trainer.volumes.dicom.segmentation_object import SegmentationObject, SegmentingModel, segmentation_object
 
 BINARY = [(1, "tumour")]
 THREE = [(1, "necrotic core"), (2, "oedema"), (3, "enhancing")]

@@ -14,8 +14,8 @@ from shared.contract.errors import (
     UnsupportedTransferSyntax,
     WrongModality,
 )
-from shared.imaging.readers.dicom_file import TRANSFER_SYNTAXES, read_file
 from tests.fakes import dicom
+from trainer.volumes.dicom.file import TRANSFER_SYNTAXES, read_file
 
 META_AT = 132
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.contract.errors import ImageError
-from shared.imaging.readers.dicom_series import read_series
 from shared.volumes.scan import VolumeLimits
 from tests.fakes import dicom
+from trainer.volumes.dicom.series import read_series
 
 LIMITS = VolumeLimits(max_voxels=1 << 20)
 SECONDS = 20.0  # generous: shared machines stall

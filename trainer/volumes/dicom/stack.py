@@ -12,7 +12,7 @@ from shared.contract.errors import (
     TooFewSlices,
     UnevenGaps,
 )
-from shared.imaging.readers.dicom_frames import Frame
+from trainer.volumes.dicom.frames import Frame
 
 # 0.1 degree turns a slice by 0.3 mm at 180 mm from its centre, less than a pixel of a brain; cosines with three digits
 # are right to 0.06 degrees. The planes of a localiser differ by tens of degrees.

@@ -14,9 +14,9 @@ from shared.contract.errors import (
     UnevenGaps,
     UnsupportedFormat,
 )
-from shared.imaging.readers.dicom_series import read_series
 from shared.volumes.scan import VolumeLimits
 from tests.fakes import dicom
+from trainer.volumes.dicom.series import read_series
 
 LIMITS = VolumeLimits()
 

@@ -14,8 +14,10 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.valuerep import DS
 
-from shared.imaging.writers import dicom_codes
-from shared.imaging.writers.dicom_source import (
+from shared.pictures.render import class_color
+from shared.volumes.grid import Grid
+from trainer.volumes.dicom import codes
+from trainer.volumes.dicom.source_images import (
     Frame,
     derived_uid,
     frames_of,
@@ -27,8 +29,6 @@ from shared.imaging.writers.dicom_source import (
     take_over,
     uid_of,
 )
-from shared.pictures.render import class_color
-from shared.volumes.grid import Grid
 
 MANUFACTURER = "brain-tumour-segmentation"
 SERIES_DESCRIPTION = "AI tumour segmentation (research)"
@@ -178,7 +178,7 @@ def _segments(classes: Sequence[tuple[int, str]], model: SegmentingModel) -> lis
     algorithm = hd.AlgorithmIdentificationSequence(
         name=_line(model.id),
         version=_line(model.version),
-        family=dicom_codes.ARTIFICIAL_INTELLIGENCE,
+        family=codes.ARTIFICIAL_INTELLIGENCE,
         source=MANUFACTURER,
         parameters={"architecture": model.architecture, "weights_sha256": model.weights_sha256},
     )
@@ -186,11 +186,11 @@ def _segments(classes: Sequence[tuple[int, str]], model: SegmentingModel) -> lis
         hd.seg.SegmentDescription(
             segment_number=number,
             segment_label=_line(name),
-            segmented_property_category=dicom_codes.CATEGORY,
-            segmented_property_type=dicom_codes.segment_type(name),
+            segmented_property_category=codes.CATEGORY,
+            segmented_property_type=codes.segment_type(name),
             algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
             algorithm_identification=algorithm,
-            anatomic_regions=[dicom_codes.BRAIN],
+            anatomic_regions=[codes.BRAIN],
             display_color=hd.color.CIELabColor.from_rgb(*class_color(label)),
         )
         for number, (label, name) in enumerate(classes, 1)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.shared.imaging.writers.headers import STRAIGHT, TILTED, grid, multi_frame
-from tests.shared.imaging.writers.test_dicom_seg import BINARY, THREE, labels, stripped, write
+from tests.trainer.volumes.dicom.headers import STRAIGHT, TILTED, grid, multi_frame
+from tests.trainer.volumes.dicom.test_segmentation_object import BINARY, THREE, labels, stripped, write
 
 VALIDATOR = shutil.which("dciodvfy")
 SINGLE_SLICE = (20, 16, 1)
