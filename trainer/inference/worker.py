@@ -30,9 +30,9 @@ from trainer.inference.prepare import Prepare
 from trainer.inference.redis_link import RedisLink
 from trainer.inference.stage import Closed, Stage
 from trainer.logs import brief
-from trainer.volumes.lane import VolumeLane
-from trainer.volumes.passing import VolumeSlice
+from trainer.volumes.forward import VolumeSlice
 from trainer.volumes.settings import VolumeSettings
+from trainer.volumes.volume_loop import VolumeLane
 
 _log = structlog.get_logger(__name__)
 # Hints held in memory: few, so that another worker finds some in Redis, and so that their rows do not look

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from shared.files.slice_zip import write_slices
-from shared.imaging.writers.nifti_mask import nifti_mask
 from shared.masks import rle
 from shared.masks.binary_mask import binary_mask, min_region_at
 from shared.masks.classes import classes_of
@@ -20,8 +19,9 @@ from shared.pictures.label_png import label_png
 from shared.pictures.png_writer import grey_png
 from shared.volumes.voxel_size import VoxelSize
 from trainer.volumes.arrays import new_array
-from trainer.volumes.cutting import Cut
+from trainer.volumes.axial_cut import Cut
 from trainer.volumes.dicom.segmentation_object import SegmentationObject, SegmentingModel, segmentation_object
+from trainer.volumes.nifti_mask import nifti_mask
 from trainer.volumes.order import LABEL, PROBABILITY, VolumeOrder
 from trainer.volumes.reading import Study
 from trainer.volumes.workspace import LABELS_ZIP, NIFTI, PROBABILITY_ZIP, SEGMENTATION

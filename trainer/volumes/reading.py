@@ -25,7 +25,7 @@ from shared.volumes.intensities import Mapping16, write_uint16
 from shared.volumes.scan import Scan, VolumeLimits
 from shared.volumes.voxel_size import MaybeSpacing
 from trainer.volumes.arrays import new_array
-from trainer.volumes.cutting import Cut
+from trainer.volumes.axial_cut import Cut
 from trainer.volumes.dicom.series import Series, check_one_patient, read_series
 from trainer.volumes.dicom.values import quiet, text
 from trainer.volumes.order import VOLUME, VolumeOrder

@@ -16,8 +16,8 @@ from tests.fakes.inference import MEASURES, served
 from tests.fakes.volumes import nifti
 from trainer.inference.engine import EngineOutput
 from trainer.volumes.export import export
+from trainer.volumes.forward import pass_slices
 from trainer.volumes.order import VolumeOrder
-from trainer.volumes.passing import pass_slices
 from trainer.volumes.reading import read_study
 
 MARK = 1000  # brighter than all else

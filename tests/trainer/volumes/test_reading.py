@@ -9,7 +9,7 @@ import pytest
 from shared.contract import errors
 from tests.fakes import dicom
 from tests.fakes.volumes import LPS, head, nifti
-from trainer.volumes.cutting import Cut, Squared
+from trainer.volumes.axial_cut import Cut, Squared
 from trainer.volumes.order import VOLUME, VolumeOrder
 from trainer.volumes.reading import read_study
 from trainer.volumes.source import unpacked

@@ -9,8 +9,8 @@ from tests.fakes.cards import card
 from tests.fakes.inference import MEASURES, FakeEngine, served
 from trainer.inference.engine import EngineOutput
 from trainer.inference.stage import Closed
+from trainer.volumes.forward import SHARE, pass_slices
 from trainer.volumes.order import LABEL, PROBABILITY, VOLUME
-from trainer.volumes.passing import SHARE, pass_slices
 
 SIZE = 32
 

@@ -20,7 +20,7 @@ from trainer.inference.job import Stopwatch
 from trainer.inference.models import ServedModel
 from trainer.inference.stage import Closed
 from trainer.volumes.arrays import new_array
-from trainer.volumes.cutting import Cut, Squared
+from trainer.volumes.axial_cut import Cut, Squared
 from trainer.volumes.order import LABEL, PROBABILITY, VOLUME
 
 # Of the batch that a device takes at once, a volume fills this part: a slice that comes alone waits for no more. On a

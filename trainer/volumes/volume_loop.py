@@ -24,9 +24,9 @@ from trainer.inference.leases import Leases
 from trainer.inference.models import ServedModel, WarmModels
 from trainer.inference.stage import Closed
 from trainer.logs import brief
-from trainer.volumes.attempt import TICK_S, Attempt
-from trainer.volumes.passing import Submit
+from trainer.volumes.forward import Submit
 from trainer.volumes.settings import VolumeSettings
+from trainer.volumes.volume_attempt import TICK_S, Attempt
 from trainer.volumes.workspace import VolumeWorkspace, forget_source
 
 _log = structlog.get_logger(__name__)

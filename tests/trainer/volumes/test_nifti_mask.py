@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from shared.imaging.writers.nifti_mask import nifti_mask
 from shared.volumes.grid import Grid, grid_of
 from tests.fakes.affines import grids, marked
+from trainer.volumes.nifti_mask import nifti_mask
 
 STRAIGHT = np.array([[-0.5, 0, 0, 10], [0, -0.7, 0, 20], [0, 0, 3.0, -30], [0, 0, 0, 1]])
 

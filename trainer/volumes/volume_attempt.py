@@ -23,8 +23,8 @@ from trainer.inference.pipeline import UNLIKE_DETAIL
 from trainer.runs.failures import error_of
 from trainer.runs.memory import out_of_memory_kills
 from trainer.runs.process import ChildProcess
+from trainer.volumes.forward import Passed, Submit, pass_slices
 from trainer.volumes.order import VolumeOrder
-from trainer.volumes.passing import Passed, Submit, pass_slices
 from trainer.volumes.settings import VolumeSettings
 from trainer.volumes.workspace import VolumeWorkspace
 
