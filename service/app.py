@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service import auth, docs, errors, headers, hosts, login, logs, pages, shells, static_files
+from service import docs, login, pages, shells, static_files
 from service.accepting import Acceptance
 from service.api import (
     aliases,
@@ -25,16 +25,13 @@ from service.api import (
     training_runs,
 )
 from service.archives import ModelArchives
-from service.body import BodyGuard
 from service.catalogue import Catalogue, Workforce
 from service.container import EXTENSION, Services
 from service.dataset_intake import DatasetIntake
 from service.encoder_weights import EncoderWeights
 from service.evaluating import Evaluating
 from service.fetching import Fetching
-from service.forms import MAX_FIELD_BYTES, MAX_PARTS, StrictRequest
 from service.jobs import Jobs, RedisJobs
-from service.metrics import Metrics
 from service.presets import read_presets
 from service.previews import Previews
 from service.renderings import Renderings
@@ -43,9 +40,13 @@ from service.segmenting import Segmenter
 from service.settings import ServiceSettings
 from service.streaming import Streams
 from service.training import Training
-from service.uploads import Uploads, uploads_folder
 from service.volume_renderings import VolumeRenderings
 from service.volumes import VolumeIntake
+from service.web import allowed_hosts, auth, logs, problems, security_headers
+from service.web.metrics import Metrics
+from service.web.multipart import MAX_FIELD_BYTES, MAX_PARTS, StrictRequest
+from service.web.request_body import BodyGuard
+from service.web.uploads import Uploads, uploads_folder
 from shared.database.database import Database
 from shared.database.idempotency import Idempotency
 from shared.database.keys import Keys
@@ -135,10 +136,10 @@ def create_app(
     app.extensions[EXTENSION] = parts
     auth.register(app, auth.Authenticator(parts.keys, open_access=settings.open_access))
     # the last registered runs first after a request: headers come last, so that the log line and metrics see all
-    headers.register(app)
+    security_headers.register(app)
     parts.metrics.register(app)
     logs.register(app)
-    hosts.register(app, open_access=settings.open_access)
+    allowed_hosts.register(app, open_access=settings.open_access)
     api = Api(app)
     for module in BLUEPRINTS:
         api.register_blueprint(module.blueprint)
@@ -149,7 +150,7 @@ def create_app(
         navigation=NAVIGATION, imported_by=static_files.imported_by, true_size=true_size
     )
     login.register(app, settings.secret_key or login.secret_of(settings.store.data_dir))
-    errors.register(app)  # after Api, whose own handler it replaces
+    problems.register(app)  # after Api, whose own handler it replaces
     app.wsgi_app = BodyGuard(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -10,7 +10,6 @@ from service.dataset_intake import DatasetIntake
 from service.evaluating import Evaluating
 from service.fetching import Fetching
 from service.jobs import Jobs
-from service.metrics import Metrics
 from service.presets import Presets
 from service.previews import Previews
 from service.renderings import Renderings
@@ -19,9 +18,10 @@ from service.segmenting import Segmenter
 from service.settings import ServiceSettings
 from service.streaming import Streams
 from service.training import Training
-from service.uploads import Uploads
 from service.volume_renderings import VolumeRenderings
 from service.volumes import VolumeIntake
+from service.web.metrics import Metrics
+from service.web.uploads import Uploads
 from shared.database.database import Database
 from shared.database.keys import Keys
 from shared.database.models import Models

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.jobs import Jobs
 from service.repeats import fingerprint, made_before
-from service.uploads import Upload
+from service.web.uploads import Upload
 from shared.contract.config import DatasetSettings
 from shared.contract.errors import InvalidFields, QueueUnavailable, StorageUnavailable
 from shared.contract.messages import ValidateDatasetMessage

@@ -9,12 +9,12 @@ from typing import Any
 
 import gunicorn.util  # type: ignore[import-untyped]
 
-from service.linger import linger
 from service.settings import ServiceSettings
 from service.start import prepare, refuse_unsafe_addresses
 from service.tether import end_with_parent
-from service.uploads import Uploads, uploads_folder
-from service.wire import write_problem
+from service.web.lingering_close import linger
+from service.web.unparsed_requests import write_problem
+from service.web.uploads import Uploads, uploads_folder
 from shared.contract.config import ConfigError
 from shared.database.database import Database
 

@@ -10,10 +10,10 @@ from flask import Blueprint, Flask, Request, g, redirect, render_template, reque
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.auth import SESSION_KEY, authenticator
 from service.container import services
-from service.errors import problem_document
-from service.hosts import same_origin
+from service.web.allowed_hosts import same_origin
+from service.web.auth import SESSION_KEY, authenticator
+from service.web.problems import problem_document
 from shared.contract.errors import FromElsewhere, Unauthenticated
 
 blueprint = Blueprint("login", __name__)

@@ -9,18 +9,18 @@ from flask import Blueprint, g, redirect, render_template, request, send_from_di
 from werkzeug.wrappers import Response
 
 from service.api.segmentations import find, present, remove, submit
-from service.auth import Principal, require
 from service.container import services
-from service.errors import problem_document, status_of
-from service.headers import CAMERA_HERE
 from service.login import check_form
-from service.queries import query
 from service.schemas.common import ListQuery
 from service.schemas.segmentations import SliceQuery
 from service.segmentation_form import asked
 from service.settings import MIB
 from service.sorting import OF_MODALITIES
 from service.volume_view import view_of
+from service.web.auth import Principal, require
+from service.web.parameters import query
+from service.web.problems import problem_document, status_of
+from service.web.security_headers import CAMERA_HERE
 from shared.contract.errors import NotFound, ServiceError, Unauthenticated
 from shared.contract.names import DEFAULT_ALIAS, Scope, SegmentationKind
 

@@ -10,7 +10,7 @@ from service.accepting import Acceptance, Outcome
 from service.catalogue import Catalogue, Workforce
 from service.jobs import Jobs
 from service.repeats import fingerprint
-from service.uploads import Upload
+from service.web.uploads import Upload
 from shared.contract.errors import QueueFull
 from shared.contract.messages import SegmentMessage
 from shared.files.npy import to_npy

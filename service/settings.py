@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from service.hosts import is_loopback
+from service.web.allowed_hosts import is_loopback
 from shared.contract.config import DatasetSettings, EnvReader, StoreSettings
 from shared.contract.dicomweb import DicomwebSettings
 

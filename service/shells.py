@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from service.auth import require
+from service.web.auth import require
 from shared.contract.errors import Unauthenticated
 
 blueprint = Blueprint("shells", __name__)

@@ -4,7 +4,7 @@ import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from service.uploads import Upload, Watch
+from service.web.uploads import Upload, Watch
 from shared.contract.errors import FieldErrors, InvalidFields, PayloadTooLarge, UnsafeFile
 from shared.datasets.brats_names import MODALITIES
 from shared.files.sniff import PROGRAMS, sniff

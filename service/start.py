@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from service.hosts import is_loopback
 from service.presets import read_presets
 from service.settings import ServiceSettings
+from service.web.allowed_hosts import is_loopback
 from shared.contract.config import ConfigError
 from shared.database.database import Database
 from shared.database.keys import Keys

@@ -16,7 +16,7 @@ from service.jobs import Jobs
 from service.repeats import fingerprint
 from service.segmenting import Spacing
 from service.sorting import Sent
-from service.uploads import Upload, Uploads
+from service.web.uploads import Upload, Uploads
 from shared.contract.errors import QueueFull
 from shared.contract.messages import SegmentVolumeMessage
 from shared.contract.names import SegmentationKind

@@ -2,11 +2,11 @@
 
 from flask import Flask
 
-from service import logs
 from service.app import create_app
 from service.container import EXTENSION
 from service.settings import ServiceSettings
 from service.start import prepare
+from service.web import logs
 
 
 def create() -> Flask:

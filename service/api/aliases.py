@@ -5,11 +5,11 @@ from typing import Any
 from flask import Response, jsonify
 from flask_smorest import Blueprint
 
-from service.auth import require
 from service.container import services
 from service.openapi import answer, operation
-from service.queries import body
 from service.schemas.models import Alias, AliasChange, AliasPage
+from service.web.auth import require
+from service.web.parameters import body
 from shared.contract.errors import Conflict, NotFound
 from shared.contract.names import DEFAULT_ALIAS, Scope
 from shared.database.models import AliasView

@@ -6,12 +6,12 @@ from typing import Any
 from flask import Response, jsonify
 from flask_smorest import Blueprint
 
-from service.auth import require
 from service.container import services
 from service.openapi import answer, operation
 from service.presets import Preset
 from service.run_fields import run_fields
 from service.schemas.training import Catalog
+from service.web.auth import require
 from shared import catalog
 from shared.contract.names import Scope
 from shared.recipe import LIMITS, Augmentation

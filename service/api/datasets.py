@@ -9,14 +9,11 @@ import marshmallow as ma
 from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
 
-from service.auth import Principal, require
 from service.container import services
 from service.dataset_intake import DatasetOrder
-from service.forms import Form, read_form, receive
 from service.openapi import answer, header, leads_to, operation, picture
 from service.presenting import timestamp
 from service.previews import Preview, Wanted
-from service.queries import body, query
 from service.schemas.common import ListQuery
 from service.schemas.datasets import (
     DATASET_FORM,
@@ -28,7 +25,10 @@ from service.schemas.datasets import (
     PreviewQuery,
 )
 from service.schemas.examples import IDEMPOTENCY_HEADER
-from service.uploads import Reception, Upload
+from service.web.auth import Principal, require
+from service.web.multipart import Form, read_form, receive
+from service.web.parameters import body, query
+from service.web.uploads import Reception, Upload
 from shared.contract.errors import NotFound
 from shared.contract.names import DatasetStatus, Scope
 from shared.jobs.datasets import DatasetView

@@ -7,14 +7,14 @@ from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
 
 from service.api.segmentations import RETRY_AFTER_S, present
-from service.auth import require
 from service.container import services
 from service.fetching import SeriesOrder
 from service.openapi import answer, leads_to, operation
-from service.queries import json_object
 from service.schemas.dicomweb import JOB_BODY, DicomwebJob, DicomwebServerPage
 from service.schemas.examples import IDEMPOTENCY_HEADER
 from service.schemas.segmentations import Segmentation
+from service.web.auth import require
+from service.web.parameters import json_object
 from shared.contract.errors import InvalidFields
 from shared.contract.names import Scope
 

@@ -6,16 +6,16 @@ from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
 
 from service.api.html_reports import HTML, html_report
-from service.auth import require
 from service.container import services
 from service.evaluating import EvaluationOrder
 from service.finding import find_model
 from service.openapi import answer, leads_to, operation
 from service.presenting import evaluation
-from service.queries import json_object, query
 from service.schemas.common import ListQuery
 from service.schemas.evaluations import EVALUATION_BODY, Evaluation, EvaluationPage
 from service.schemas.examples import IDEMPOTENCY_HEADER
+from service.web.auth import require
+from service.web.parameters import json_object, query
 from shared.contract.errors import Conflict, NotFound
 from shared.contract.names import EvaluationStatus, Scope
 from shared.files.paths import evaluation_report_path

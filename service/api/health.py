@@ -8,9 +8,9 @@ from flask import Response, jsonify
 from flask_smorest import Blueprint
 
 from service.container import Services, services
-from service.errors import problem, problem_document
 from service.openapi import answer, operation
 from service.schemas.models import Live, Ready
+from service.web.problems import problem, problem_document
 from shared.contract.names import DEFAULT_ALIAS, Queue
 
 blueprint = Blueprint("health", __name__, description="For load balancers and process managers; open to all.")

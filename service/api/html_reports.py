@@ -2,7 +2,7 @@
 
 from flask import Response, request
 
-from service.headers import CSP_REPORT
+from service.web.security_headers import CSP_REPORT
 
 HTML = "text/html"
 

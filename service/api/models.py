@@ -6,14 +6,14 @@ from typing import Any
 from flask import Response, jsonify, request
 from flask_smorest import Blueprint
 
-from service.auth import require
 from service.container import services
-from service.forms import read_form, receive
 from service.openapi import answer, operation, picture
 from service.presenting import model_card
-from service.queries import query
 from service.schemas.common import ListQuery
 from service.schemas.models import MODEL_FORM, Model, ModelPage
+from service.web.auth import require
+from service.web.multipart import read_form, receive
+from service.web.parameters import query
 from shared.contract.errors import NotFound
 from shared.contract.names import Scope
 from shared.database.models import StoredModel

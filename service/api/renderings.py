@@ -9,7 +9,6 @@ from werkzeug.wsgi import wrap_file
 from service.api.segmentations import find
 from service.container import services
 from service.openapi import operation, picture
-from service.queries import query
 from service.renderings import Paint, Painter, Place, etag, result_of, still_there
 from service.schemas.segmentations import (
     ContoursQuery,
@@ -20,6 +19,7 @@ from service.schemas.segmentations import (
     SliceQuery,
     ThumbnailQuery,
 )
+from service.web.parameters import query
 from shared.contract.errors import Conflict, Gone
 from shared.contract.names import SegmentationKind
 from shared.files.paths import nifti_path, segmentation_object_path

@@ -7,11 +7,9 @@ from flask import Response, jsonify, request
 from flask_smorest import Blueprint
 
 from service.accepting import Outcome
-from service.auth import require
 from service.container import services
 from service.openapi import answer, leads_to, operation
 from service.presenting import segmentation
-from service.queries import query
 from service.schemas.examples import IDEMPOTENCY_HEADER, SEGMENTATION, SEGMENTATION_FORM
 from service.schemas.segmentations import (
     ReadQuery,
@@ -20,6 +18,8 @@ from service.schemas.segmentations import (
     SegmentationPage,
 )
 from service.segmentation_form import Asked, asked
+from service.web.auth import require
+from service.web.parameters import query
 from shared.contract.errors import NotFound
 from shared.contract.names import Scope, SegmentationKind
 from shared.files.paths import segmentation_folder

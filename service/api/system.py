@@ -6,14 +6,14 @@ from typing import Any
 from flask import Response, jsonify
 from flask_smorest import Blueprint
 
-from service.auth import Principal, require
 from service.container import services
-from service.metrics import CONTENT_TYPE
 from service.openapi import answer, operation
 from service.presenting import timestamp
 from service.schemas.system import System
 from service.settings import VERSION, ServiceSettings
 from service.sorting import MAX_FILES
+from service.web.auth import Principal, require
+from service.web.metrics import CONTENT_TYPE
 from shared.contract.errors import QueueUnavailable
 from shared.contract.names import Queue, Scope
 from shared.database.workers import WorkerView

@@ -9,10 +9,10 @@ from service.api.html_reports import HTML, html_report
 from service.api.training_runs import find_run
 from service.container import services
 from service.openapi import answer, operation, picture
-from service.queries import query
 from service.schemas.training import MAX_EVENT, EventsQuery, LogQuery
 from service.streaming import PROGRESS
-from service.tailing import pieces, seek_tail
+from service.web.log_tail import pieces, seek_tail
+from service.web.parameters import query
 from shared.contract.errors import InvalidFields, NotFound
 from shared.contract.names import EventKind
 from shared.files.paths import run_log_path, run_picture_path

@@ -3,16 +3,16 @@
 from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
 
-from service.auth import require
 from service.container import services
 from service.openapi import answer, leads_to, operation
 from service.presenting import training_run
-from service.queries import json_object, query
 from service.schemas.common import ListQuery
 from service.schemas.examples import IDEMPOTENCY_HEADER
 from service.schemas.specification import RUN_BODY
 from service.schemas.training import TrainingRun, TrainingRunPage
 from service.training import RunOrder
+from service.web.auth import require
+from service.web.parameters import json_object, query
 from shared.contract.errors import NotFound
 from shared.contract.names import Scope
 from shared.files.paths import run_folder

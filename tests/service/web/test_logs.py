@@ -2,7 +2,7 @@
 
 import io
 
-from service.logs import Lenient
+from service.web.logs import Lenient
 
 
 class Gone(io.StringIO):

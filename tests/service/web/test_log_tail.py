@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from service import tailing
-from service.tailing import pieces, seek_tail
+from service.web import log_tail
+from service.web.log_tail import pieces, seek_tail
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 64])

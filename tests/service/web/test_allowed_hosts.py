@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.hosts import host_name, is_loopback
+from service.web.allowed_hosts import host_name, is_loopback
 from tests.service.conftest import Api
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.body import LEAST_BYTES_A_SECOND, TimedInput
-from service.uploads import FILE_IN_MEMORY, REQUEST_IN_MEMORY, Reception, Upload, Uploads
+from service.web.request_body import LEAST_BYTES_A_SECOND, TimedInput
+from service.web.uploads import FILE_IN_MEMORY, REQUEST_IN_MEMORY, Reception, Upload, Uploads
 from shared.contract.errors import PayloadTooLarge, StorageUnavailable
 from tests.service.conftest import Api
 
@@ -192,7 +192,7 @@ def test_a_slow_line_gets_time_and_a_drip_does_not(
     a_second: int, ends: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("service.body.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("service.web.request_body.time.monotonic", lambda: clock[0])
     body = TimedInput(Line(clock, a_second, 1000 * a_second), None)
     seconds = 0
     try:

@@ -5,7 +5,7 @@ import json
 import secrets
 import socket
 
-from service.errors import HTTP_CODES, PROBLEM_JSON
+from service.web.problems import HTTP_CODES, PROBLEM_JSON
 
 
 def write_problem(sock: socket.socket, status: int, reason: str, message: str) -> None:

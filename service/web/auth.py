@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app, g, request, session
 
-from service.hosts import SAFE_METHODS, same_origin
+from service.web.allowed_hosts import SAFE_METHODS, same_origin
 from shared.contract.errors import Forbidden, FromElsewhere, Unauthenticated
 from shared.contract.names import Scope
 from shared.database.keys import Key, Keys

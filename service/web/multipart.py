@@ -10,7 +10,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from service.uploads import Reception, Upload
+from service.web.uploads import Reception, Upload
 from shared.contract.errors import BadRequest, InvalidFields
 
 MAX_PARTS = 64
