@@ -9,7 +9,7 @@ from flask_smorest import Blueprint
 from service.container import services
 from service.openapi import answer, operation
 from service.presets import Preset
-from service.run_fields import run_fields
+from service.schemas.run_fields import run_fields
 from service.schemas.training import Catalog
 from service.web.auth import require
 from shared import catalog

@@ -3,8 +3,8 @@
 import marshmallow as ma
 from marshmallow.validate import OneOf, Range
 
-from service.run_fields import TYPES
 from service.schemas.common import Strict
+from service.schemas.run_fields import TYPES
 from service.schemas.run_words import GROUPS
 from service.schemas.segmentations import JobError
 from shared.contract.names import RunStatus
