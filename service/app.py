@@ -32,15 +32,15 @@ from service.encoder_weights import EncoderWeights
 from service.evaluating import Evaluating
 from service.fetching import Fetching
 from service.jobs import Jobs, RedisJobs
+from service.presentation.dataset_previews import Previews
+from service.presentation.run_events import Streams
+from service.presentation.run_report import RunReports
+from service.presentation.slice_pictures import Renderings
+from service.presentation.volume_pictures import VolumeRenderings
 from service.presets import read_presets
-from service.previews import Previews
-from service.renderings import Renderings
-from service.run_report import RunReports
 from service.segmenting import Segmenter
 from service.settings import ServiceSettings
-from service.streaming import Streams
 from service.training import Training
-from service.volume_renderings import VolumeRenderings
 from service.volumes import VolumeIntake
 from service.web import allowed_hosts, auth, logs, problems, security_headers
 from service.web.metrics import Metrics

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from service.renderings import Place
-from service.volume_renderings import slice_of, slices_with_tumour
+from service.presentation.slice_pictures import Place
+from service.presentation.volume_pictures import slice_of, slices_with_tumour
 from shared.jobs.segmentations import SegmentationView
 
 

@@ -12,8 +12,8 @@ from flask_smorest import Blueprint
 from service.container import services
 from service.dataset_intake import DatasetOrder
 from service.openapi import answer, header, leads_to, operation, picture
-from service.presenting import timestamp
-from service.previews import Preview, Wanted
+from service.presentation.dataset_previews import Preview, Wanted
+from service.presentation.documents import timestamp
 from service.schemas.common import ListQuery
 from service.schemas.datasets import (
     DATASET_FORM,

@@ -10,7 +10,7 @@ from service.container import services
 from service.evaluating import EvaluationOrder
 from service.finding import find_model
 from service.openapi import answer, leads_to, operation
-from service.presenting import evaluation
+from service.presentation.documents import evaluation
 from service.schemas.common import ListQuery
 from service.schemas.evaluations import EVALUATION_BODY, Evaluation, EvaluationPage
 from service.schemas.examples import IDEMPOTENCY_HEADER

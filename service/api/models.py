@@ -8,7 +8,7 @@ from flask_smorest import Blueprint
 
 from service.container import services
 from service.openapi import answer, operation, picture
-from service.presenting import model_card
+from service.presentation.documents import model_card
 from service.schemas.common import ListQuery
 from service.schemas.models import MODEL_FORM, Model, ModelPage
 from service.web.auth import require

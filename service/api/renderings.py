@@ -9,7 +9,7 @@ from werkzeug.wsgi import wrap_file
 from service.api.segmentations import find
 from service.container import services
 from service.openapi import operation, picture
-from service.renderings import Paint, Painter, Place, etag, result_of, still_there
+from service.presentation.slice_pictures import Paint, Painter, Place, etag, result_of, still_there
 from service.schemas.segmentations import (
     ContoursQuery,
     ImageQuery,

@@ -9,7 +9,7 @@ from flask_smorest import Blueprint
 from service.accepting import Outcome
 from service.container import services
 from service.openapi import answer, leads_to, operation
-from service.presenting import segmentation
+from service.presentation.documents import segmentation
 from service.schemas.examples import IDEMPOTENCY_HEADER, SEGMENTATION, SEGMENTATION_FORM
 from service.schemas.segmentations import (
     ReadQuery,

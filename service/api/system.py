@@ -8,7 +8,7 @@ from flask_smorest import Blueprint
 
 from service.container import services
 from service.openapi import answer, operation
-from service.presenting import timestamp
+from service.presentation.documents import timestamp
 from service.schemas.system import System
 from service.settings import VERSION, ServiceSettings
 from service.sorting import MAX_FILES

@@ -9,8 +9,8 @@ from service.api.html_reports import HTML, html_report
 from service.api.training_runs import find_run
 from service.container import services
 from service.openapi import answer, operation, picture
+from service.presentation.run_events import PROGRESS
 from service.schemas.training import MAX_EVENT, EventsQuery, LogQuery
-from service.streaming import PROGRESS
 from service.web.log_tail import pieces, seek_tail
 from service.web.parameters import query
 from shared.contract.errors import InvalidFields, NotFound

@@ -5,7 +5,7 @@ from flask_smorest import Blueprint
 
 from service.container import services
 from service.openapi import answer, leads_to, operation
-from service.presenting import training_run
+from service.presentation.documents import training_run
 from service.schemas.common import ListQuery
 from service.schemas.examples import IDEMPOTENCY_HEADER
 from service.schemas.specification import RUN_BODY

@@ -8,7 +8,7 @@ import pytest
 from shared.files.paths import run_log_path, run_picture_path
 from tests.fakes.studies import claimed, queued_run
 from tests.service.conftest import Api
-from tests.service.test_streaming import parsed
+from tests.service.presentation.test_run_events import parsed
 
 RUNS = "/v1/training-runs"
 

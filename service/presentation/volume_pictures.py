@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, TypeVar, overload
 
 import numpy as np
 
-from service.renderings import (
+from service.presentation.slice_pictures import (
     Paint,
     Place,
     geojson,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from service.streaming import BEAT_S, Streams
+from service.presentation.run_events import BEAT_S, Streams
 from shared.contract.errors import TooManyStreams
 from shared.database.database import Database, create_all
 from shared.jobs.training_runs import RunView, TrainingRuns
@@ -112,7 +112,7 @@ def test_a_client_that_comes_again_gets_only_what_it_has_not(
 def test_more_events_than_a_page_come_without_a_pause(
     monkeypatch: pytest.MonkeyPatch, runs: TrainingRuns, streams: Streams, clock: Clock, run: RunView
 ) -> None:
-    monkeypatch.setattr("service.streaming.PAGE", 2)
+    monkeypatch.setattr("service.presentation.run_events.PAGE", 2)
     claim = claimed(runs)
     for number in range(1, 6):
         runs.epoch(claim, {"epoch": number})

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from service.presenting import timestamp, training_run
+from service.presentation.documents import timestamp, training_run
 from service.presets import Presets
 from shared.contract.cautions import RESEARCH_ONLY, SLICE_SPLIT_WARNING, SYNTHETIC_TRUTH_WARNING, synthetic
 from shared.contract.errors import InvalidFields, NotFound

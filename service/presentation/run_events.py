@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.presenting import timestamp
+from service.presentation.documents import timestamp
 from shared.contract.errors import TooManyStreams
 from shared.jobs.training_runs import RunEvent, RunView, TrainingRuns
 
