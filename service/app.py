@@ -9,7 +9,6 @@ from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import docs, login, pages, shells, static_files
-from service.accepting import Acceptance
 from service.api import (
     aliases,
     catalog,
@@ -24,24 +23,25 @@ from service.api import (
     training_files,
     training_runs,
 )
-from service.archives import ModelArchives
-from service.catalogue import Catalogue, Workforce
 from service.container import EXTENSION, Services
-from service.dataset_intake import DatasetIntake
-from service.encoder_weights import EncoderWeights
-from service.evaluating import Evaluating
-from service.fetching import Fetching
+from service.intake.acceptance import Acceptance
+from service.intake.datasets import DatasetIntake
+from service.intake.encoder_weights import EncoderWeights
+from service.intake.evaluations import Evaluating
+from service.intake.model_import import ModelArchives
+from service.intake.pacs_series import Fetching
+from service.intake.presets import read_presets
+from service.intake.served_models import Catalogue, Workforce
+from service.intake.slices import Segmenter
+from service.intake.training_runs import Training
+from service.intake.volumes import VolumeIntake
 from service.jobs import Jobs, RedisJobs
 from service.presentation.dataset_previews import Previews
 from service.presentation.run_events import Streams
 from service.presentation.run_report import RunReports
 from service.presentation.slice_pictures import Renderings
 from service.presentation.volume_pictures import VolumeRenderings
-from service.presets import read_presets
-from service.segmenting import Segmenter
 from service.settings import ServiceSettings
-from service.training import Training
-from service.volumes import VolumeIntake
 from service.web import allowed_hosts, auth, logs, problems, security_headers
 from service.web.metrics import Metrics
 from service.web.multipart import MAX_FIELD_BYTES, MAX_PARTS, StrictRequest

@@ -4,22 +4,22 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from service.archives import ModelArchives
-from service.catalogue import Catalogue
-from service.dataset_intake import DatasetIntake
-from service.evaluating import Evaluating
-from service.fetching import Fetching
+from service.intake.datasets import DatasetIntake
+from service.intake.evaluations import Evaluating
+from service.intake.model_import import ModelArchives
+from service.intake.pacs_series import Fetching
+from service.intake.presets import Presets
+from service.intake.served_models import Catalogue
+from service.intake.slices import Segmenter
+from service.intake.training_runs import Training
+from service.intake.volumes import VolumeIntake
 from service.jobs import Jobs
 from service.presentation.dataset_previews import Previews
 from service.presentation.run_events import Streams
 from service.presentation.run_report import RunReports
 from service.presentation.slice_pictures import Renderings
 from service.presentation.volume_pictures import VolumeRenderings
-from service.presets import Presets
-from service.segmenting import Segmenter
 from service.settings import ServiceSettings
-from service.training import Training
-from service.volumes import VolumeIntake
 from service.web.metrics import Metrics
 from service.web.uploads import Uploads
 from shared.database.database import Database

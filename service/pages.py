@@ -10,12 +10,12 @@ from werkzeug.wrappers import Response
 
 from service.api.segmentations import find, present, remove, submit
 from service.container import services
+from service.intake.upload_kinds import OF_MODALITIES
 from service.login import check_form
 from service.schemas.common import ListQuery
 from service.schemas.segmentations import SliceQuery
 from service.segmentation_form import asked
 from service.settings import MIB
-from service.sorting import OF_MODALITIES
 from service.volume_view import view_of
 from service.web.auth import Principal, require
 from service.web.parameters import query

@@ -9,10 +9,17 @@ import marshmallow as ma
 from flask import g, request
 
 from service.container import services
+from service.intake.slices import Order
+from service.intake.upload_kinds import (
+    FILE_FIELDS,
+    MAX_FILES,
+    Limits,
+    Sent,
+    refuse_large_pictures,
+    sort_files,
+)
+from service.intake.volumes import VolumeOrder
 from service.schemas.segmentations import SegmentationFields
-from service.segmenting import Order
-from service.sorting import FILE_FIELDS, MAX_FILES, Limits, Sent, refuse_large_pictures, sort_files
-from service.volumes import VolumeOrder
 from service.web.multipart import MAX_FIELD_BYTES, MAX_PARTS, Form, read_form, receive
 from shared.contract.errors import ImageError, InvalidFields, PayloadTooLarge, UnknownModel
 

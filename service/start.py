@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from service.presets import read_presets
+from service.intake.presets import read_presets
 from service.settings import ServiceSettings
 from service.web.allowed_hosts import is_loopback
 from shared.contract.config import ConfigError

@@ -10,7 +10,7 @@ from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
 
 from service.container import services
-from service.dataset_intake import DatasetOrder
+from service.intake.datasets import DatasetOrder
 from service.openapi import answer, header, leads_to, operation, picture
 from service.presentation.dataset_previews import Preview, Wanted
 from service.presentation.documents import timestamp

@@ -8,7 +8,7 @@ from flask_smorest import Blueprint
 
 from service.api.segmentations import RETRY_AFTER_S, present
 from service.container import services
-from service.fetching import SeriesOrder
+from service.intake.pacs_series import SeriesOrder
 from service.openapi import answer, leads_to, operation
 from service.schemas.dicomweb import JOB_BODY, DicomwebJob, DicomwebServerPage
 from service.schemas.examples import IDEMPOTENCY_HEADER

@@ -7,8 +7,8 @@ from flask_smorest import Blueprint
 
 from service.api.html_reports import HTML, html_report
 from service.container import services
-from service.evaluating import EvaluationOrder
-from service.finding import find_model
+from service.intake.evaluations import EvaluationOrder
+from service.intake.lookup import find_model
 from service.openapi import answer, leads_to, operation
 from service.presentation.documents import evaluation
 from service.schemas.common import ListQuery

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Response, jsonify, request
 from flask_smorest import Blueprint
 
-from service.accepting import Outcome
 from service.container import services
+from service.intake.acceptance import Outcome
 from service.openapi import answer, leads_to, operation
 from service.presentation.documents import segmentation
 from service.schemas.examples import IDEMPOTENCY_HEADER, SEGMENTATION, SEGMENTATION_FORM

@@ -7,11 +7,11 @@ from flask import Response, jsonify
 from flask_smorest import Blueprint
 
 from service.container import services
+from service.intake.upload_kinds import MAX_FILES
 from service.openapi import answer, operation
 from service.presentation.documents import timestamp
 from service.schemas.system import System
 from service.settings import VERSION, ServiceSettings
-from service.sorting import MAX_FILES
 from service.web.auth import Principal, require
 from service.web.metrics import CONTENT_TYPE
 from shared.contract.errors import QueueUnavailable

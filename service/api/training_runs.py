@@ -4,13 +4,13 @@ from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
 
 from service.container import services
+from service.intake.training_runs import RunOrder
 from service.openapi import answer, leads_to, operation
 from service.presentation.documents import training_run
 from service.schemas.common import ListQuery
 from service.schemas.examples import IDEMPOTENCY_HEADER
 from service.schemas.specification import RUN_BODY
 from service.schemas.training import TrainingRun, TrainingRunPage
-from service.training import RunOrder
 from service.web.auth import require
 from service.web.parameters import json_object, query
 from shared.contract.errors import NotFound

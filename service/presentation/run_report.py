@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from service.intake.presets import Presets
 from service.presentation.documents import timestamp, training_run
-from service.presets import Presets
 from shared.contract.cautions import RESEARCH_ONLY, SLICE_SPLIT_WARNING, SYNTHETIC_TRUTH_WARNING, synthetic
 from shared.contract.errors import InvalidFields, NotFound
 from shared.database.models import Models

@@ -5,7 +5,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow.validate import OneOf, Range
 
-from service.evaluating import SPLITS
+from service.intake.evaluations import SPLITS
 from service.schemas.segmentations import JobError
 from shared.contract.names import EvaluationStatus
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from service.intake.upload_kinds import MAX_FILES, OF_MODALITIES
 from service.schemas.fields import MAX_SPACING_MM, MIN_SPACING_MM
 from service.schemas.segmentations import MASK_FORMATS, MAX_WAIT_S
-from service.sorting import MAX_FILES, OF_MODALITIES
 
 _FILES: dict[str, Any] = {
     "type": "array",

@@ -12,7 +12,7 @@ import marshmallow as ma
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from service.evaluating import FIELDS
+from service.intake.evaluations import FIELDS
 from service.schemas.evaluations import Evaluation
 from service.schemas.segmentations import Segmentation
 from service.schemas.training import TrainingRun

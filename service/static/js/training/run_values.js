@@ -6,7 +6,7 @@ export const FROM_DATASET = ["dataset_format", "in_channels"];
 export const APART = ["recipe", "dataset"];
 // What a recipe says of these is about its own run and its own data, so the API does not take it over.
 const OF_THE_RUN = (name) => name === "name" || name === "description" || name.startsWith("card.");
-// What a recipe says of these goes with the other: as in the API, service/specifying.py.
+// What a recipe says of these goes with the other: as in the API, service/intake/run_specification.py.
 const DEPENDENT = {
   architecture: ["encoder", "encoder_weights"],
   classes: ["loss"],

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from service.finding import find_dataset, find_model, ready_dataset
+from service.intake.idempotency import abandon, fingerprint, made_before, undone
+from service.intake.lookup import find_dataset, find_model, ready_dataset
 from service.jobs import Jobs
-from service.repeats import abandon, fingerprint, made_before, undone
 from shared.contract.errors import InvalidFields, QueueFull, QueueUnavailable, UnknownModel
 from shared.contract.messages import EvaluateMessage
 from shared.database.idempotency import Idempotency

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from service.finding import ready_dataset
-from service.presets import Preset, Presets
+from service.intake.lookup import ready_dataset
+from service.intake.presets import Preset, Presets
 from shared import catalog
 from shared.contract.errors import InvalidFields
 from shared.jobs.datasets import DatasetView

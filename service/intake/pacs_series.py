@@ -4,10 +4,10 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from service.accepting import Outcome
-from service.catalogue import Catalogue
-from service.repeats import fingerprint, undone
-from service.volumes import VolumeIntake, describe
+from service.intake.acceptance import Outcome
+from service.intake.idempotency import fingerprint, undone
+from service.intake.served_models import Catalogue
+from service.intake.volumes import VolumeIntake, describe
 from shared.contract.errors import IdempotencyInProgress, InvalidFields, NotFound, UnknownModel
 from shared.contract.names import SegmentationKind, SegmentationStatus
 from shared.database.idempotency import Idempotency, InProgress, New, Replay

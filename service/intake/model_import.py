@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.model_check import check_servable
+from service.intake.model_check import check_servable
 from shared.contract.errors import Conflict, NotFound, StorageUnavailable
 from shared.database.models import Models, StoredModel, shipped_folder
 from shared.files.paths import model_folder

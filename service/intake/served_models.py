@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from service.cache import Remembered
+from service.intake.ttl_cache import Remembered
 from shared.contract.errors import InvalidFields, NotFound, NoWorker
 from shared.contract.names import Queue
 from shared.database.models import Models, StoredModel

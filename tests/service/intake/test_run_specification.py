@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.presets import Presets, read_presets
-from service.specifying import specify
+from service.intake.presets import Presets, read_presets
+from service.intake.run_specification import specify
 from shared.contract.errors import InvalidFields
 from shared.contract.names import DatasetStatus
 from shared.database.tables import utc_now

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from service.accepting import Acceptance, Outcome
-from service.catalogue import Catalogue, Workforce
+from service.intake.acceptance import Acceptance, Outcome
+from service.intake.idempotency import fingerprint
+from service.intake.served_models import Catalogue, Workforce
 from service.jobs import Jobs
-from service.repeats import fingerprint
 from service.web.uploads import Upload
 from shared.contract.errors import QueueFull
 from shared.contract.messages import SegmentMessage

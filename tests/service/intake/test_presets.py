@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.presets import read_presets
+from service.intake.presets import read_presets
 from service.settings import ServiceSettings
 from service.start import prepare
 from shared.contract.config import ConfigError

@@ -10,12 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from service.accepting import Acceptance, Outcome
-from service.catalogue import Catalogue, Workforce
+from service.intake.acceptance import Acceptance, Outcome
+from service.intake.idempotency import fingerprint
+from service.intake.served_models import Catalogue, Workforce
+from service.intake.slices import Spacing
+from service.intake.upload_kinds import Sent
 from service.jobs import Jobs
-from service.repeats import fingerprint
-from service.segmenting import Spacing
-from service.sorting import Sent
 from service.web.uploads import Upload, Uploads
 from shared.contract.errors import QueueFull
 from shared.contract.messages import SegmentVolumeMessage

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from service.encoder_weights import EncoderWeights
-from service.finding import find_dataset
+from service.intake.encoder_weights import EncoderWeights
+from service.intake.idempotency import abandon, fingerprint, made_before, undone
+from service.intake.lookup import find_dataset
+from service.intake.presets import Presets
+from service.intake.run_specification import specify
 from service.jobs import Jobs
-from service.presets import Presets
-from service.repeats import abandon, fingerprint, made_before, undone
-from service.specifying import specify
 from shared.contract.errors import Conflict, NotFound, QueueFull, QueueUnavailable
 from shared.contract.messages import TrainMessage
 from shared.database.idempotency import Idempotency

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from service.intake.idempotency import made_before
 from service.jobs import Jobs
-from service.repeats import made_before
 from shared.contract.errors import ServiceError, StorageUnavailable
 from shared.contract.messages import Message
 from shared.contract.names import SegmentationStatus
