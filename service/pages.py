@@ -8,13 +8,13 @@ from typing import Any
 from flask import Blueprint, g, redirect, render_template, request, send_from_directory, url_for
 from werkzeug.wrappers import Response
 
+from service.api.segmentation_form import asked
 from service.api.segmentations import find, present, remove, submit
 from service.container import services
 from service.intake.upload_kinds import OF_MODALITIES
 from service.login import check_form
 from service.schemas.common import ListQuery
 from service.schemas.segmentations import SliceQuery
-from service.segmentation_form import asked
 from service.settings import MIB
 from service.volume_view import view_of
 from service.web.auth import Principal, require

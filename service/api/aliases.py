@@ -5,8 +5,8 @@ from typing import Any
 from flask import Response, jsonify
 from flask_smorest import Blueprint
 
+from service.api.operation import answer, operation
 from service.container import services
-from service.openapi import answer, operation
 from service.schemas.models import Alias, AliasChange, AliasPage
 from service.web.auth import require
 from service.web.parameters import body

@@ -6,9 +6,9 @@ from typing import Any
 from flask import Response, jsonify
 from flask_smorest import Blueprint
 
+from service.api.operation import answer, operation
 from service.container import services
 from service.intake.presets import Preset
-from service.openapi import answer, operation
 from service.schemas.run_fields import run_fields
 from service.schemas.training import Catalog
 from service.web.auth import require

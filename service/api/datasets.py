@@ -9,9 +9,9 @@ import marshmallow as ma
 from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
 
+from service.api.operation import answer, header, leads_to, operation, picture
 from service.container import services
 from service.intake.datasets import DatasetOrder
-from service.openapi import answer, header, leads_to, operation, picture
 from service.presentation.dataset_previews import Preview, Wanted
 from service.presentation.documents import timestamp
 from service.schemas.common import ListQuery

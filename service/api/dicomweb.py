@@ -6,10 +6,10 @@ import marshmallow as ma
 from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
 
+from service.api.operation import answer, leads_to, operation
 from service.api.segmentations import RETRY_AFTER_S, present
 from service.container import services
 from service.intake.pacs_series import SeriesOrder
-from service.openapi import answer, leads_to, operation
 from service.schemas.dicomweb import JOB_BODY, DicomwebJob, DicomwebServerPage
 from service.schemas.examples import IDEMPOTENCY_HEADER
 from service.schemas.segmentations import Segmentation

@@ -6,10 +6,10 @@ from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
 
 from service.api.html_reports import HTML, html_report
+from service.api.operation import answer, leads_to, operation
 from service.container import services
 from service.intake.evaluations import EvaluationOrder
 from service.intake.lookup import find_model
-from service.openapi import answer, leads_to, operation
 from service.presentation.documents import evaluation
 from service.schemas.common import ListQuery
 from service.schemas.evaluations import EVALUATION_BODY, Evaluation, EvaluationPage

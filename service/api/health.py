@@ -7,8 +7,8 @@ from typing import Any
 from flask import Response, jsonify
 from flask_smorest import Blueprint
 
+from service.api.operation import answer, operation
 from service.container import Services, services
-from service.openapi import answer, operation
 from service.schemas.models import Live, Ready
 from service.web.problems import problem, problem_document
 from shared.contract.names import DEFAULT_ALIAS, Queue

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Response, jsonify, request
 from flask_smorest import Blueprint
 
+from service.api.operation import answer, operation, picture
 from service.container import services
-from service.openapi import answer, operation, picture
 from service.presentation.documents import model_card
 from service.schemas.common import ListQuery
 from service.schemas.models import MODEL_FORM, Model, ModelPage

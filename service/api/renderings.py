@@ -6,9 +6,9 @@ from flask import Response, request
 from flask_smorest import Blueprint
 from werkzeug.wsgi import wrap_file
 
+from service.api.operation import operation, picture
 from service.api.segmentations import find
 from service.container import services
-from service.openapi import operation, picture
 from service.presentation.slice_pictures import Paint, Painter, Place, etag, result_of, still_there
 from service.schemas.segmentations import (
     ContoursQuery,

@@ -6,9 +6,10 @@ from typing import Any
 from flask import Response, jsonify, request
 from flask_smorest import Blueprint
 
+from service.api.operation import answer, leads_to, operation
+from service.api.segmentation_form import Asked, asked
 from service.container import services
 from service.intake.acceptance import Outcome
-from service.openapi import answer, leads_to, operation
 from service.presentation.documents import segmentation
 from service.schemas.examples import IDEMPOTENCY_HEADER, SEGMENTATION, SEGMENTATION_FORM
 from service.schemas.segmentations import (
@@ -17,7 +18,6 @@ from service.schemas.segmentations import (
     SegmentationListQuery,
     SegmentationPage,
 )
-from service.segmentation_form import Asked, asked
 from service.web.auth import require
 from service.web.parameters import query
 from shared.contract.errors import NotFound

@@ -6,9 +6,9 @@ from typing import Any
 from flask import Response, jsonify
 from flask_smorest import Blueprint
 
+from service.api.operation import answer, operation
 from service.container import services
 from service.intake.upload_kinds import MAX_FILES
-from service.openapi import answer, operation
 from service.presentation.documents import timestamp
 from service.schemas.system import System
 from service.settings import VERSION, ServiceSettings

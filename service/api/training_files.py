@@ -6,9 +6,9 @@ from flask import Response, render_template, request
 from flask_smorest import Blueprint
 
 from service.api.html_reports import HTML, html_report
+from service.api.operation import answer, operation, picture
 from service.api.training_runs import find_run
 from service.container import services
-from service.openapi import answer, operation, picture
 from service.presentation.run_events import PROGRESS
 from service.schemas.training import MAX_EVENT, EventsQuery, LogQuery
 from service.web.log_tail import pieces, seek_tail

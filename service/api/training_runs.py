@@ -3,9 +3,9 @@
 from flask import Response, g, jsonify, request
 from flask_smorest import Blueprint
 
+from service.api.operation import answer, leads_to, operation
 from service.container import services
 from service.intake.training_runs import RunOrder
-from service.openapi import answer, leads_to, operation
 from service.presentation.documents import training_run
 from service.schemas.common import ListQuery
 from service.schemas.examples import IDEMPOTENCY_HEADER
