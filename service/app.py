@@ -8,7 +8,6 @@ from flask import Flask, Response, request
 from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service import docs, login, pages, shells, static_files
 from service.api import (
     aliases,
     catalog,
@@ -36,6 +35,7 @@ from service.intake.slices import Segmenter
 from service.intake.training_runs import Training
 from service.intake.volumes import VolumeIntake
 from service.jobs import Jobs, RedisJobs
+from service.pages.segmentation_pages import api_docs, assets, login, script_pages, segmentation_pages
 from service.presentation.dataset_previews import Previews
 from service.presentation.run_events import Streams
 from service.presentation.run_report import RunReports
@@ -82,11 +82,11 @@ BLUEPRINTS = (
 
 # name and endpoint of what stands in the head of each page
 NAVIGATION = (
-    ("Segment", "pages.home"),
-    ("Results", "pages.results"),
-    ("Training", "shells.training"),
-    ("Models", "shells.models"),
-    ("System", "shells.system"),
+    ("Segment", "segmentation_pages.home"),
+    ("Results", "segmentation_pages.results"),
+    ("Training", "script_pages.training"),
+    ("Models", "script_pages.models"),
+    ("System", "script_pages.system"),
 )
 
 
@@ -98,12 +98,12 @@ class Application(Flask):
     def send_static_file(self, filename: str) -> Response:
         """A file of the pages, packed for those who take it so."""
         answer = super().send_static_file(filename)
-        if answer.status_code == 200 and Path(filename).suffix in static_files.PACKED:
+        if answer.status_code == 200 and Path(filename).suffix in assets.PACKED:
             answer.vary.add("Accept-Encoding")
             if request.accept_encodings["gzip"] > 0:
                 answer.close()  # the file itself
                 answer.direct_passthrough = False
-                answer.set_data(static_files.gzipped(filename))
+                answer.set_data(assets.gzipped(filename))
                 answer.headers["Content-Encoding"] = "gzip"
                 answer.set_etag(f"{answer.get_etag()[0]}-gzip")
         return answer
@@ -119,16 +119,16 @@ def create_app(
     app = Application(
         "service",
         template_folder=str(TEMPLATES),
-        static_folder=str(static_files.FOLDER),
-        static_url_path=f"/static/{static_files.fingerprint()}",
+        static_folder=str(assets.FOLDER),
+        static_url_path=f"/static/{assets.fingerprint()}",
     )
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_upload_bytes,
         MAX_FORM_MEMORY_SIZE=MAX_FIELD_BYTES,
         MAX_FORM_PARTS=MAX_PARTS,
         PROPAGATE_EXCEPTIONS=False,
-        SEND_FILE_MAX_AGE_DEFAULT=static_files.KEEP_S,
-        **docs.API_CONFIG,
+        SEND_FILE_MAX_AGE_DEFAULT=assets.KEEP_S,
+        **api_docs.API_CONFIG,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
@@ -143,11 +143,11 @@ def create_app(
     api = Api(app)
     for module in BLUEPRINTS:
         api.register_blueprint(module.blueprint)
-    app.register_blueprint(docs.blueprint)
-    app.register_blueprint(pages.blueprint)
-    app.register_blueprint(shells.blueprint)
+    app.register_blueprint(api_docs.blueprint)
+    app.register_blueprint(segmentation_pages.blueprint)
+    app.register_blueprint(script_pages.blueprint)
     app.jinja_env.globals.update(
-        navigation=NAVIGATION, imported_by=static_files.imported_by, true_size=true_size
+        navigation=NAVIGATION, imported_by=assets.imported_by, true_size=true_size
     )
     login.register(app, settings.secret_key or login.secret_of(settings.store.data_dir))
     problems.register(app)  # after Api, whose own handler it replaces

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.static_files import fingerprint
+from service.pages.assets import fingerprint
 from tests.service.conftest import SLICE, Api
 
 ROUTES = [

@@ -6,7 +6,7 @@ import pytest
 from flask import abort
 from sqlalchemy.exc import OperationalError
 
-from service.static_files import fingerprint
+from service.pages.assets import fingerprint
 from service.web.problems import STATUS, status_of
 from shared.contract.errors import JobFailed, ServiceError
 from tests.service.conftest import Api

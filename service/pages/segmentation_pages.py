@@ -12,11 +12,11 @@ from service.api.segmentation_form import asked
 from service.api.segmentations import find, present, remove, submit
 from service.container import services
 from service.intake.upload_kinds import OF_MODALITIES
-from service.login import check_form
+from service.pages.login import check_form
+from service.pages.volume_navigation import view_of
 from service.schemas.common import ListQuery
 from service.schemas.segmentations import SliceQuery
 from service.settings import MIB
-from service.volume_view import view_of
 from service.web.auth import Principal, require
 from service.web.parameters import query
 from service.web.problems import problem_document, status_of

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from service.shells import SHELLS
-from service.static_files import MODULES, fingerprint, imported_by
+from service.pages.assets import MODULES, fingerprint, imported_by
+from service.pages.script_pages import SHELLS
 from tests.service.conftest import Api
-from tests.service.test_pages import Page
+from tests.service.pages.test_segmentation_pages import Page
 
 ENTRIES = ["segment/page.js", "segment/result_page.js", "segment/results_page.js"]
 
