@@ -17,9 +17,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         if args.command == "run":
-            from service import embedded  # needs supervisor, which only the embedded start has
+            from service.launcher import run
 
-            return embedded.run()
+            return run.run()
         return keys.run(args, print)
     except ConfigError as error:
         for problem in error.problems:

@@ -73,7 +73,7 @@ class Killer:
         for process in self.service.processes()[1:]:
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
                 line = process.cmdline()
-                ours = "service.tether" not in line and any(word in part for word in words for part in line)
+                ours = "service.launcher.die_with_parent" not in line and any(word in part for word in words for part in line)
                 if ours:
                     found.append(process)
         return found

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service import processes
+from service.launcher import commands
 from shared import catalog
 from shared.contract.names import Queue
 from tests.deploy.compose import (
@@ -32,15 +32,15 @@ DOCKERFILES = ("Dockerfile.api", "Dockerfile.gpu")
 
 
 def test_the_services_run_the_command_lines_of_make_run() -> None:
-    assert command_of("api") == processes.api_command()
-    assert command_of("inference-worker") == processes.worker_command(Queue.INFERENCE)
-    assert command_of("training-worker") == processes.worker_command(Queue.TRAINING)
-    assert command_of("redis") == processes.redis_command(["--port", "6379"])
+    assert command_of("api") == commands.api_command()
+    assert command_of("inference-worker") == commands.worker_command(Queue.INFERENCE)
+    assert command_of("training-worker") == commands.worker_command(Queue.TRAINING)
+    assert command_of("redis") == commands.redis_command(["--port", "6379"])
 
 
 def test_the_images_start_what_they_are_for_without_a_command_too() -> None:
-    assert docker_command("Dockerfile.api") == processes.api_command()
-    assert docker_command("Dockerfile.gpu") == processes.worker_command(Queue.INFERENCE)
+    assert docker_command("Dockerfile.api") == commands.api_command()
+    assert docker_command("Dockerfile.gpu") == commands.worker_command(Queue.INFERENCE)
 
 
 @pytest.mark.parametrize("file", ["docker-compose.yml", "docker-compose.gpu.yml"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.embedded import redis_server
+from service.launcher.run import redis_server
 from tests.deploy.compose import command_of, compose, environment_of
 from tests.fakes.launch import ROOT, a_png, clean_environment, get, post_image, until
 from tests.fakes.model import make_model

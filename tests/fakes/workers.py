@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import redis
 
-from service.processes import redis_command, worker_command
+from service.launcher.commands import redis_command, worker_command
 from shared.contract.config import StoreSettings
 from shared.contract.messages import SegmentMessage
 from shared.contract.names import PIXELS_TTL_S, Queue, done_key, pixels_key

@@ -14,7 +14,7 @@ from typing import Any
 from xmlrpc.client import Error as RpcError
 from xmlrpc.client import ServerProxy
 
-from service import tether
+from service.launcher import die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG_BYTES, LOG_BACKUPS = 10_000_000, 3
@@ -55,7 +55,7 @@ def configuration(run_dir: Path, log_dir: Path, programs: Sequence[Program]) -> 
 
 
 def _program_section(program: Program, log_dir: Path) -> str:
-    command = [sys.executable, "-m", "service.tether", *program.command]
+    command = [sys.executable, "-m", "service.launcher.die_with_parent", *program.command]
     return (
         f"[program:{program.name}]\ncommand={_escape(shlex.join(command))}\ndirectory={_escape(ROOT)}\n"
         f"priority={program.rank}\nautostart=false\nautorestart=true\n"
@@ -80,9 +80,9 @@ class Supervisor:
         self._output = (run_dir / "supervisord.out").open("w+b")
         # A session of its own: Ctrl-C reaches the launcher only, which then stops everything in order.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "service.supervision", str(run_dir)],
+            [sys.executable, "-m", "service.launcher.supervisord", str(run_dir)],
             cwd=ROOT,
-            env={**env, tether.PARENT: str(os.getpid())},
+            env={**env, die_with_parent.PARENT: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
@@ -147,10 +147,10 @@ def main(run_dir: Path) -> None:
     """Be supervisord, end gently when the launcher is gone, and take the run folder along."""
     from supervisor.supervisord import main as supervise
 
-    parent = os.environ.pop(tether.PARENT, None)
+    parent = os.environ.pop(die_with_parent.PARENT, None)
     if parent:
-        tether.end_with_parent(int(parent), signal.SIGTERM)
-    os.environ[tether.PARENT] = str(os.getpid())  # for the programs
+        die_with_parent.end_with_parent(int(parent), signal.SIGTERM)
+    os.environ[die_with_parent.PARENT] = str(os.getpid())  # for the programs
     try:
         supervise(["--configuration", str(run_dir / "supervisord.conf")])
     finally:

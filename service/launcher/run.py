@@ -17,13 +17,13 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service import processes, tether
-from service.keeper import Keeper, Say, StartFailed
-from service.probes import for_url, health_problem, redis_problem
+from service.launcher import commands, die_with_parent
+from service.launcher.data_dir_lock import DataDirLock, check_port_is_free, run_folder
+from service.launcher.probes import for_url, health_problem, redis_problem
+from service.launcher.supervisord import Program, Supervisor, configuration
+from service.launcher.watch import Keeper, Say, StartFailed
 from service.settings import ServiceSettings
 from service.start import prepare
-from service.supervision import Program, Supervisor, configuration
-from service.workspace import DataDirLock, check_port_is_free, run_folder
 from shared.contract.config import ConfigError, redact
 from shared.contract.dicomweb import DicomwebSettings
 from shared.contract.errors import ServiceError
@@ -97,7 +97,7 @@ def environment(
         "TMPDIR": str(run_dir / "tmp"),
         "PYTHONUNBUFFERED": "1",
     }
-    dropped = {"STOP_WITH_PARENT", tether.PARENT, "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    dropped = {"STOP_WITH_PARENT", die_with_parent.PARENT, "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
     return {name: value for name, value in env.items() if name not in dropped} | chosen
 
 
@@ -106,21 +106,21 @@ def embedded_programs(
 ) -> list[Program]:
     """Redis unless REDIS_URL names one, the workers, the API: in the order in which they start."""
     programs = [
-        Program("worker", _ours(processes.worker_command(Queue.INFERENCE)), rank=20, settled_s=20),
+        Program("worker", _ours(commands.worker_command(Queue.INFERENCE)), rank=20, settled_s=20),
         *(
             Program(
-                f"training-{number}", _ours(processes.worker_command(Queue.TRAINING)), rank=20, settled_s=10
+                f"training-{number}", _ours(commands.worker_command(Queue.TRAINING)), rank=20, settled_s=10
             )
             for number in range(1, training_workers + 1)
         ),
-        Program("api", _ours(processes.api_command()), rank=30, settled_s=5, stop_s=28),
+        Program("api", _ours(commands.api_command()), rank=30, settled_s=5, stop_s=28),
     ]
     if url := env.get("REDIS_URL", "").strip():
         say(f"redis      {redact(url)}")
         return programs
     say("redis      private, on a unix socket")
     listen = ["--port", "0", "--unixsocket", str(run_dir / "redis.sock"), "--unixsocketperm", "600"]
-    command = processes.redis_command([*listen, "--dir", str(run_dir)], program=redis_server())
+    command = commands.redis_command([*listen, "--dir", str(run_dir)], program=redis_server())
     return [Program("redis", command, rank=10, settled_s=1), *programs]
 
 
@@ -174,7 +174,7 @@ def _stop_event(env: Mapping[str, str]) -> threading.Event:
         if sig is not signal.SIGHUP or signal.getsignal(sig) is not signal.SIG_IGN:  # nohup means it
             signal.signal(sig, lambda *_: stop.set())
     if env.get("STOP_WITH_PARENT"):
-        tether.end_with_parent(os.getppid(), signal.SIGTERM)
+        die_with_parent.end_with_parent(os.getppid(), signal.SIGTERM)
     return stop
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from service.workspace import DataDirLock, check_port_is_free, run_folder
+from service.launcher.data_dir_lock import DataDirLock, check_port_is_free, run_folder
 from shared.contract.config import ConfigError
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from service.complaints import Complaints
+from service.launcher.log_errors import Complaints
 
 
 def write(log: Path, **entry: str) -> None:

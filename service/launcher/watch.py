@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from xmlrpc.client import Error as RpcError
 
-from service.complaints import Complaints
-from service.supervision import Program, ProgramState, Supervisor
+from service.launcher.log_errors import Complaints
+from service.launcher.supervisord import Program, ProgramState, Supervisor
 
 Say = Callable[[str], None]
 _STILL_WAITING_S = 10.0

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from service import tether
-from service.supervision import Program, Supervisor, configuration
+from service.launcher import die_with_parent
+from service.launcher.supervisord import Program, Supervisor, configuration
 
 SLEEPER = [sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(600)"]
 QUITTER = [sys.executable, "-c", "raise SystemExit('no model here')"]
@@ -108,8 +108,8 @@ def test_a_tethered_command_does_not_start_when_its_parent_is_gone() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     ended = subprocess.run(
-        [sys.executable, "-m", "service.tether", "echo", "started"],
-        env={**os.environ, tether.PARENT: str(gone.pid)},
+        [sys.executable, "-m", "service.launcher.die_with_parent", "echo", "started"],
+        env={**os.environ, die_with_parent.PARENT: str(gone.pid)},
         capture_output=True,
         text=True,
     )

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service import keeper
-from service.keeper import Keeper, StartFailed, last_lines
-from service.supervision import Program, ProgramState
+from service.launcher import watch
+from service.launcher.supervisord import Program, ProgramState
+from service.launcher.watch import Keeper, StartFailed, last_lines
 
 REDIS, API = Program("redis", ["redis"], 10, 1), Program("api", ["api"], 30, 1)
 
