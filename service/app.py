@@ -34,7 +34,7 @@ from service.intake.served_models import Catalogue, Workforce
 from service.intake.slices import Segmenter
 from service.intake.training_runs import Training
 from service.intake.volumes import VolumeIntake
-from service.jobs import Jobs, RedisJobs
+from service.job_queue import Jobs, RedisJobs
 from service.pages.segmentation_pages import api_docs, assets, login, script_pages, segmentation_pages
 from service.presentation.dataset_previews import Previews
 from service.presentation.run_events import Streams

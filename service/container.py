@@ -13,7 +13,7 @@ from service.intake.served_models import Catalogue
 from service.intake.slices import Segmenter
 from service.intake.training_runs import Training
 from service.intake.volumes import VolumeIntake
-from service.jobs import Jobs
+from service.job_queue import Jobs
 from service.presentation.dataset_previews import Previews
 from service.presentation.run_events import Streams
 from service.presentation.run_report import RunReports

@@ -11,7 +11,7 @@ import gunicorn.util  # type: ignore[import-untyped]
 
 from service.launcher.die_with_parent import end_with_parent
 from service.settings import ServiceSettings
-from service.start import prepare, refuse_unsafe_addresses
+from service.startup import prepare, refuse_unsafe_addresses
 from service.web.lingering_close import linger
 from service.web.unparsed_requests import write_problem
 from service.web.uploads import Uploads, uploads_folder

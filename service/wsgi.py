@@ -5,7 +5,7 @@ from flask import Flask
 from service.app import create_app
 from service.container import EXTENSION
 from service.settings import ServiceSettings
-from service.start import prepare
+from service.startup import prepare
 from service.web import logs
 
 

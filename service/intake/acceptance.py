@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.intake.idempotency import made_before
-from service.jobs import Jobs
+from service.job_queue import Jobs
 from shared.contract.errors import ServiceError, StorageUnavailable
 from shared.contract.messages import Message
 from shared.contract.names import SegmentationStatus

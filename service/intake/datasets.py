@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.intake.idempotency import fingerprint, made_before
-from service.jobs import Jobs
+from service.job_queue import Jobs
 from service.web.uploads import Upload
 from shared.contract.config import DatasetSettings
 from shared.contract.errors import InvalidFields, QueueUnavailable, StorageUnavailable

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.intake.idempotency import abandon, fingerprint, made_before, undone
 from service.intake.lookup import find_dataset, find_model, ready_dataset
-from service.jobs import Jobs
+from service.job_queue import Jobs
 from shared.contract.errors import InvalidFields, QueueFull, QueueUnavailable, UnknownModel
 from shared.contract.messages import EvaluateMessage
 from shared.database.idempotency import Idempotency

@@ -9,7 +9,7 @@ from typing import Any
 from service.intake.acceptance import Acceptance, Outcome
 from service.intake.idempotency import fingerprint
 from service.intake.served_models import Catalogue, Workforce
-from service.jobs import Jobs
+from service.job_queue import Jobs
 from service.web.uploads import Upload
 from shared.contract.errors import QueueFull
 from shared.contract.messages import SegmentMessage

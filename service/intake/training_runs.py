@@ -11,7 +11,7 @@ from service.intake.idempotency import abandon, fingerprint, made_before, undone
 from service.intake.lookup import find_dataset
 from service.intake.presets import Presets
 from service.intake.run_specification import specify
-from service.jobs import Jobs
+from service.job_queue import Jobs
 from shared.contract.errors import Conflict, NotFound, QueueFull, QueueUnavailable
 from shared.contract.messages import TrainMessage
 from shared.database.idempotency import Idempotency

@@ -15,7 +15,7 @@ from service.intake.idempotency import fingerprint
 from service.intake.served_models import Catalogue, Workforce
 from service.intake.slices import Spacing
 from service.intake.upload_kinds import Sent
-from service.jobs import Jobs
+from service.job_queue import Jobs
 from service.web.uploads import Upload, Uploads
 from shared.contract.errors import QueueFull
 from shared.contract.messages import SegmentVolumeMessage

@@ -23,7 +23,7 @@ from service.launcher.probes import for_url, health_problem, redis_problem
 from service.launcher.supervisord import Program, Supervisor, configuration
 from service.launcher.watch import Keeper, Say, StartFailed
 from service.settings import ServiceSettings
-from service.start import prepare
+from service.startup import prepare
 from shared.contract.config import ConfigError, redact
 from shared.contract.dicomweb import DicomwebSettings
 from shared.contract.errors import ServiceError

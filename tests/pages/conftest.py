@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from service import keys
+from service import keys_command
 from shared.contract.names import Scope
 from tests.embedded.test_run import short_folder, starter
 from tests.fakes.launch import ROOT, Run
@@ -48,7 +48,7 @@ class Guarded:
         """What `python -m service keys` says: `order("create", name="ward", scope=["infer"])`."""
         said: list[str] = []
         assert (
-            keys.run(Namespace(verb=verb, **arguments), said.append, {"DATA_DIR": str(self.run.data_dir)})
+            keys_command.run(Namespace(verb=verb, **arguments), said.append, {"DATA_DIR": str(self.run.data_dir)})
             == 0
         )
         return "\n".join(said)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import ServiceSettings
-from service.start import prepare, refuse_unsafe_addresses
+from service.startup import prepare, refuse_unsafe_addresses
 from shared.contract.config import ConfigError
 from shared.database.database import Database
 from shared.database.keys import Keys

@@ -7,7 +7,7 @@ import pytest
 
 from service.intake.presets import read_presets
 from service.settings import ServiceSettings
-from service.start import prepare
+from service.startup import prepare
 from shared.contract.config import ConfigError
 from shared.contract.errors import InvalidFields
 from shared.database.database import Database

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.jobs import ROUTES, RedisJobs
+from service.job_queue import ROUTES, RedisJobs
 from shared.contract.errors import QueueUnavailable
 from shared.contract.messages import Message, SegmentMessage, TrainMessage, ValidateDatasetMessage
 from shared.contract.names import PIXELS_MAX_BYTES, Queue, Task, done_key, pixels_key
