@@ -1,4 +1,4 @@
-"""`python -m service.launcher.die_with_parent CMD ...`: a command that ends with the process that started it, by kill -9 too.
+"""`python -m service.launcher.die_with_parent CMD ...`: a command ends with its parent, by kill -9 too.
 
 Linux only (PR_SET_PDEATHSIG survives exec); elsewhere the command simply runs.
 """

@@ -16,7 +16,7 @@ from xmlrpc.client import ServerProxy
 
 from service.launcher import die_with_parent
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LOG_BYTES, LOG_BACKUPS = 10_000_000, 3
 
 

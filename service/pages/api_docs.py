@@ -5,7 +5,7 @@ from flask_smorest import Api
 from swagger_ui_bundle import swagger_ui_path
 
 from service.settings import VERSION
-from service.web import problems
+from service.web.problems import status_of
 from shared.contract.errors import NotFound, ServiceError
 
 blueprint = Blueprint("docs", __name__)
@@ -66,7 +66,7 @@ def ui_file(name: str) -> Response:
 def problems() -> str:
     """What each `code` means; `type` of a problem points here."""
     kinds = sorted(
-        ((cls.code, problems.status_of(cls), cls.title) for cls in _tree(ServiceError)),
+        ((cls.code, status_of(cls), cls.title) for cls in _tree(ServiceError)),
         key=lambda kind: kind[0],
     )
     return render_template("problems.html", problems=[kind for kind in kinds if kind[1] != 500])

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent / "static"
+FOLDER = Path(__file__).resolve().parents[1] / "static"
 MODULES = FOLDER / "js"
 _IMPORT = re.compile(r'^import\s[^;]*?from "(\.[^"]+)";', re.MULTILINE)
 PACKED = frozenset(

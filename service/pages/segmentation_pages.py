@@ -46,7 +46,7 @@ class Example:
     detail: str
 
 
-SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 EXAMPLES = (
     Example("tumour.tif", "tumour.webp", "Slice with a glioma", "TIFF, three sequences"),
     Example("no-tumour.tif", "no-tumour.webp", "Slice without tumour", "same patient"),

@@ -73,8 +73,8 @@ class Killer:
         for process in self.service.processes()[1:]:
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
                 line = process.cmdline()
-                ours = "service.launcher.die_with_parent" not in line and any(word in part for word in words for part in line)
-                if ours:
+                wrapper = "service.launcher.die_with_parent" in line
+                if not wrapper and any(word in part for word in words for part in line):
                     found.append(process)
         return found
 

@@ -26,7 +26,7 @@ from tests.service.conftest import SLICE, Api
 from tests.service.schemathesis_hooks import STUDY
 
 SCHEMATHESIS = str(Path(sys.executable).parent / "schemathesis")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 OPTIONS = [
     *("--exclude-path", "/health/ready"),  # 503 is one of its answers, and no 5xx that needs a look
     *("--checks", "not_a_server_error,status_code_conformance,content_type_conformance"),

@@ -80,7 +80,7 @@ def test_a_program_that_keeps_ending_before_it_was_ready_fails_the_start_with_it
 def test_a_program_that_lives_but_complains_is_waited_for_a_while_and_its_complaint_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper, "_PATIENCE_WITH_ERRORS_S", 0.1)
+    monkeypatch.setattr(watch, "_PATIENCE_WITH_ERRORS_S", 0.1)
     scene = Scene(tmp_path)
 
     def not_ready() -> str:

@@ -318,6 +318,6 @@ def test_every_code_has_its_place_on_the_page_of_problems(api: Api) -> None:
 
 
 def test_the_swatches_have_the_colours_of_the_overlay() -> None:
-    style = (Path(__file__).resolve().parents[2] / "service" / "static" / "style.css").read_text()
+    style = (Path(__file__).resolve().parents[3] / "service" / "static" / "style.css").read_text()
     for number, color in enumerate(CLASS_COLORS, 1):
         assert f".class-{number} {{ background: rgb({' '.join(map(str, color))}); }}" in style

@@ -14,7 +14,7 @@ from service.web.log_tail import pieces, seek_tail
 def test_the_tail_is_the_last_lines(
     monkeypatch: pytest.MonkeyPatch, step: int, text: bytes, lines: int
 ) -> None:
-    monkeypatch.setattr(tailing, "STEP", step)
+    monkeypatch.setattr(log_tail, "STEP", step)
     file = io.BytesIO(text)
     seek_tail(file, lines)
     assert b"".join(pieces(file)) == b"".join(text.splitlines(keepends=True)[-lines:])

