@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainer.engines.engine import Engine, EngineOutput
 from trainer.inference.batcher import Batcher
-from trainer.inference.engine import Engine, EngineOutput
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from trainer.inference.private_openvino import ov
+from trainer.engines.openvino_without_telemetry import ov
 
 
 def describe() -> list[str]:

@@ -9,9 +9,9 @@ from shared.contract.names import DEFAULT_MODEL
 from shared.files.npy import to_npy
 from shared.pictures.decode import decode
 from shared.pictures.picture import DecodeLimits
-from trainer.inference.engine import open_engine, resolve_device
-from trainer.inference.models import ServedModel
-from trainer.inference.source import ModelFolder
+from trainer.engines.engine import open_engine, resolve_device
+from trainer.engines.model_folder import ModelFolder
+from trainer.engines.warm_models import ServedModel
 
 
 def measure(options: argparse.Namespace) -> report.Run:

@@ -25,10 +25,10 @@ from shared.jobs.segmentations import SegmentationJobs
 from shared.jobs.training_runs import TrainingRuns
 from shared.registry.cards import InvalidCard
 from trainer.encoder_weights import LOOK_EVERY_S, EncoderWeights
-from trainer.inference.engine import resolve_device
+from trainer.engines.engine import resolve_device
+from trainer.engines.opening import ModelFolders, Opener
+from trainer.engines.warm_models import WarmModels
 from trainer.inference.leases import Leases
-from trainer.inference.models import WarmModels
-from trainer.inference.opening import ModelFolders, Opener
 from trainer.inference.promotion import PROMOTE_S, Promotion
 from trainer.inference.redis_link import COMMAND_S, RedisLink
 from trainer.inference.worker import InferenceWorker

@@ -9,8 +9,8 @@ import torch
 from shared.contract.errors import ModelUnusable
 from shared.preprocessing.preprocess import Preprocessing
 from tests.fakes.cards import card
-from trainer.inference.engine import EngineOutput, checked
-from trainer.inference.models import ServedModel
+from trainer.engines.engine import EngineOutput, checked
+from trainer.engines.warm_models import ServedModel
 
 SIZE = 32
 MEASURES = 2

@@ -22,9 +22,9 @@ from shared.contract.errors import (
     OutOfMemory,
     ServiceError,
 )
+from trainer.engines.engine import resolve_device
 from trainer.evaluation.order import EvaluationOrder
 from trainer.evaluation.stored import StoredDataset
-from trainer.inference.engine import resolve_device
 from trainer.runs.failures import NO_SPACE, UNREADABLE, kind_of
 from trainer.runs.inside import (
     Commands,

@@ -9,12 +9,12 @@ from typing import Any
 
 from shared.datasets.base import Dataset, SliceFile
 from shared.registry.cards import ModelCard
+from trainer.engines.model_folder import ModelFolder
 from trainer.evaluation import report
 from trainer.evaluation.choosing import Memory, check_channels, chosen
 from trainer.evaluation.gallery import Shown, gallery
 from trainer.evaluation.measured import Measured, Pairs, measure
 from trainer.evaluation.result import Answered, Asked, result_of
-from trainer.inference.source import ModelFolder
 from trainer.training import assess
 
 OnProgress = Callable[[float], None]
@@ -27,7 +27,7 @@ _FLIPS = ("horizontal", "vertical", "both")
 class Question:
     """What is to be found out. `flips_on`: test-time augmentation; None for each model's own.
 
-    `engine` and `cache_dir` are those of `trainer.inference.engine.open_engine`.
+    `engine` and `cache_dir` are those of `trainer.engines.engine.open_engine`.
     """
 
     model: Path

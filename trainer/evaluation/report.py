@@ -16,11 +16,11 @@ from markupsafe import Markup
 from shared.contract.cautions import synthetic
 from shared.registry.archives import CURVES, HISTORY
 from shared.reported import Report, read_reported
+from trainer.engines.model_folder import ModelFolder
 from trainer.evaluation import charts, texts
 from trainer.evaluation.drawing import Chart
 from trainer.evaluation.gallery import LEGEND, Shown
 from trainer.evaluation.words import signed
-from trainer.inference.source import ModelFolder
 from trainer.settings import VERSION
 
 TEMPLATES = Path(__file__).parent / "templates"

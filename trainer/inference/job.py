@@ -9,7 +9,7 @@ import numpy as np
 
 from shared.jobs.segmentations import Claim
 from shared.masks.measure import Spacing
-from trainer.inference.models import ServedModel
+from trainer.engines.warm_models import ServedModel
 
 
 @dataclass(slots=True)

@@ -16,8 +16,8 @@ from shared.masks.measure import Spacing, measure
 from shared.pictures.label_png import label_png
 from shared.pictures.png_writer import grey_png
 from shared.preprocessing.unlike import unlike_training_data
-from trainer.inference.engine import EngineOutput
-from trainer.inference.models import ServedModel
+from trainer.engines.engine import EngineOutput
+from trainer.engines.warm_models import ServedModel
 
 UNLIKE_DETAIL = (
     "This image is unlike those the model was trained on (its card says which they are):"

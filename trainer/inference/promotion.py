@@ -7,7 +7,7 @@ import structlog
 from shared.contract.names import DEFAULT_ALIAS, Queue
 from shared.database.models import Models
 from shared.database.workers import Workers
-from trainer.inference.models import WarmModels
+from trainer.engines.warm_models import WarmModels
 
 _log = structlog.get_logger(__name__)
 PROMOTE_S = 1.0

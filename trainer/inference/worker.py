@@ -19,12 +19,12 @@ from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.files.paths import labels_path, probability_path
 from shared.files.store import FileStore
 from shared.jobs.segmentations import SegmentationJobs
+from trainer.engines.engine import EngineOutput
+from trainer.engines.warm_models import ServedModel, WarmModels
 from trainer.inference.batcher import Batcher
 from trainer.inference.ends import Ends
-from trainer.inference.engine import EngineOutput
 from trainer.inference.job import Job, Stopwatch
 from trainer.inference.leases import Leases
-from trainer.inference.models import ServedModel, WarmModels
 from trainer.inference.pipeline import Measured, measured
 from trainer.inference.prepare import Prepare
 from trainer.inference.redis_link import RedisLink

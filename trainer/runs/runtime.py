@@ -6,8 +6,8 @@ from shared.files.store import FileStore
 from shared.jobs.datasets import Datasets
 from shared.jobs.evaluations import EvaluationClaim, Evaluations
 from shared.jobs.training_runs import RunClaim, TrainingRuns
+from trainer.engines.opening import ModelFolders
 from trainer.evaluation.worker import EvaluationSettings, Evaluator
-from trainer.inference.opening import ModelFolders
 from trainer.intake.intake import Intake
 from trainer.intake.local import LocalDatasets
 from trainer.runs.supervisor import RunSettings, Supervisor

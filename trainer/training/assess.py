@@ -16,8 +16,8 @@ from shared.masks.measure import confidence
 from shared.preprocessing.channels import channel_indices
 from shared.preprocessing.preprocess import Preprocessing
 from shared.registry.cards import ModelCard
-from trainer.inference.engine import Engine, open_engine
-from trainer.inference.source import ModelFolder
+from trainer.engines.engine import Engine, open_engine
+from trainer.engines.model_folder import ModelFolder
 from trainer.training.metrics import area_under_curve, bootstrap_interval
 
 Pixels = np.ndarray

@@ -15,9 +15,9 @@ from shared.contract.errors import InferenceFailed
 from shared.preprocessing.unlike import unlike_training_data
 from shared.volumes.grid import Plane
 from shared.volumes.voxel_size import MaybeSpacing
-from trainer.inference.engine import EngineOutput
+from trainer.engines.engine import EngineOutput
+from trainer.engines.warm_models import ServedModel
 from trainer.inference.job import Stopwatch
-from trainer.inference.models import ServedModel
 from trainer.inference.stage import Closed
 from trainer.volumes.arrays import new_array
 from trainer.volumes.axial_cut import Cut, Squared

@@ -17,8 +17,8 @@ from shared.contract.errors import (
     VolumeFailed,
 )
 from shared.jobs.segmentations import Claim
+from trainer.engines.warm_models import ServedModel
 from trainer.inference.job import Job
-from trainer.inference.models import ServedModel
 from trainer.inference.pipeline import UNLIKE_DETAIL
 from trainer.runs.failures import error_of
 from trainer.runs.memory import out_of_memory_kills

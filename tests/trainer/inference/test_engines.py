@@ -13,9 +13,9 @@ from shared.contract.errors import ModelUnusable
 from shared.ml.checkpoint import build_network
 from shared.ml.predict import Predictor, Strangeness
 from tests.fakes.inference import SIZE, FakeSource, TinyNetwork
-from trainer.inference.engine import open_engine, resolve_device
-from trainer.inference.openvino_engine import OpenVinoEngine
-from trainer.inference.torch_engine import TorchCpuEngine, TorchCudaEngine
+from trainer.engines.engine import open_engine, resolve_device
+from trainer.engines.openvino_engine import OpenVinoEngine
+from trainer.engines.torch_engine import TorchCpuEngine, TorchCudaEngine
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 ENGINES = [

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import gc, signal
 from tests.fakes.inference import FakeSource
-from trainer.inference.openvino_engine import OpenVinoEngine
+from trainer.engines.openvino_engine import OpenVinoEngine
 
 signal.signal(signal.SIGTERM, lambda *_: print("handled", flush=True))
 first, second = OpenVinoEngine(FakeSource()), OpenVinoEngine(FakeSource())

@@ -12,7 +12,7 @@ from shared.pictures.label_png import read_label_png
 from shared.registry.cards import Label
 from tests.fakes.cards import card
 from tests.fakes.inference import MEASURES, SIZE, served
-from trainer.inference.engine import EngineOutput
+from trainer.engines.engine import EngineOutput
 from trainer.inference.pipeline import measured, pixels_of
 
 NOT_STRANGE = np.zeros(MEASURES, np.float32)

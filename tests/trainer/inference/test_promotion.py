@@ -10,7 +10,7 @@ from shared.database.models import AliasView, Models
 from shared.database.workers import Workers
 from tests.fakes.cards import card
 from tests.fakes.inference import served
-from trainer.inference.models import WarmModels
+from trainer.engines.warm_models import WarmModels
 from trainer.inference.promotion import SEEN_S, Promotion
 
 

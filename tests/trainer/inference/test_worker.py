@@ -16,9 +16,9 @@ from shared.files.npy import to_npy
 from shared.files.paths import pixels_path, probability_path, segmentation_folder
 from shared.masks import rle
 from tests.fakes.inference import SIZE, FakeEngine, FakeLink, served
+from trainer.engines.warm_models import WarmModels
 from trainer.inference import ends
 from trainer.inference.leases import Leases
-from trainer.inference.models import WarmModels
 from trainer.inference.worker import InferenceWorker
 from trainer.volumes.settings import VolumeSettings
 

@@ -7,7 +7,7 @@ from shared.contract.errors import InferenceFailed
 from shared.registry.cards import Label
 from tests.fakes.cards import card
 from tests.fakes.inference import MEASURES, FakeEngine, served
-from trainer.inference.engine import EngineOutput
+from trainer.engines.engine import EngineOutput
 from trainer.inference.stage import Closed
 from trainer.volumes.forward import SHARE, pass_slices
 from trainer.volumes.order import LABEL, PROBABILITY, VOLUME

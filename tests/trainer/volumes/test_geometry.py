@@ -14,7 +14,7 @@ from shared.preprocessing.preprocess import Preprocessing
 from tests.fakes import dicom
 from tests.fakes.inference import MEASURES, served
 from tests.fakes.volumes import nifti
-from trainer.inference.engine import EngineOutput
+from trainer.engines.engine import EngineOutput
 from trainer.volumes.export import export
 from trainer.volumes.forward import pass_slices
 from trainer.volumes.order import VolumeOrder

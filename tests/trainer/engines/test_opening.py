@@ -14,7 +14,7 @@ from shared.files.store import FileStore
 from shared.registry.cards import ModelCard
 from tests.fakes.model import make_model
 from tests.fakes.stored_model import WEIGHTS, store_model
-from trainer.inference.opening import SWEEP_AFTER_S, ModelFolders, Opener
+from trainer.engines.opening import SWEEP_AFTER_S, ModelFolders, Opener
 
 
 class RemoteStore(FileStore):

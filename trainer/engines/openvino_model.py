@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import structlog
 
-from trainer.inference.private_openvino import ov
-from trainer.inference.source import ModelSource
+from trainer.engines.model_folder import ModelSource
+from trainer.engines.openvino_without_telemetry import ov
 from trainer.logs import brief
 
 _log = structlog.get_logger(__name__)

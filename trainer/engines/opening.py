@@ -13,9 +13,9 @@ from shared.contract.errors import ModelUnusable, NotFound, ServiceError
 from shared.database.models import Models, StoredModel, shipped_folder
 from shared.files.store import FileStore
 from shared.registry.archives import BESIDE, CARD
-from trainer.inference.engine import open_engine
-from trainer.inference.models import ServedModel
-from trainer.inference.source import ModelFolder
+from trainer.engines.engine import open_engine
+from trainer.engines.model_folder import ModelFolder
+from trainer.engines.warm_models import ServedModel
 
 _log = structlog.get_logger(__name__)
 # A folder that is younger may belong to a model that was registered a moment ago.

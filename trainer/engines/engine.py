@@ -11,7 +11,7 @@ import structlog
 
 from shared.contract.config import ConfigError
 from shared.contract.errors import ModelUnusable
-from trainer.inference.source import ModelSource
+from trainer.engines.model_folder import ModelSource
 
 _log = structlog.get_logger(__name__)
 # Nothing of NVIDIA's driver here: no need to spend two seconds on importing torch to ask it.
@@ -80,7 +80,7 @@ def open_engine(
     if device != "cpu" or engine == "torch":
         return _torch_engine(source, device)
     try:
-        from trainer.inference.openvino_engine import OpenVinoEngine
+        from trainer.engines.openvino_engine import OpenVinoEngine
 
         return OpenVinoEngine(source, cache_dir)
     except (ImportError, EngineError) as error:
@@ -91,7 +91,7 @@ def open_engine(
 
 
 def _torch_engine(source: ModelSource, device: str) -> Engine:
-    from trainer.inference.torch_engine import TorchCpuEngine, TorchCudaEngine
+    from trainer.engines.torch_engine import TorchCpuEngine, TorchCudaEngine
 
     return TorchCpuEngine(source) if device == "cpu" else TorchCudaEngine(source, device)
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from trainer.inference.cpus import usable_cpus
+from trainer.engines.cpus import usable_cpus
 
 ALL = len(os.sched_getaffinity(0))
 

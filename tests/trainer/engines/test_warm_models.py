@@ -6,7 +6,7 @@ import pytest
 
 from shared.contract.errors import ModelUnusable, ServiceError
 from tests.fakes.inference import served
-from trainer.inference.models import FAILURE_LASTS_S, WarmModels
+from trainer.engines.warm_models import FAILURE_LASTS_S, WarmModels
 
 
 class Shelf:

@@ -5,9 +5,9 @@ from threading import Lock
 import numpy as np
 import torch
 
-from trainer.inference.cpus import usable_cpus
-from trainer.inference.engine import EngineOutput, checked
-from trainer.inference.source import ModelSource
+from trainer.engines.cpus import usable_cpus
+from trainer.engines.engine import EngineOutput, checked
+from trainer.engines.model_folder import ModelSource
 
 
 class TorchCpuEngine:

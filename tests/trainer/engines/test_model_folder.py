@@ -6,7 +6,7 @@ import pytest
 
 from shared.contract.errors import ModelUnusable
 from tests.fakes.model import make_model
-from trainer.inference.source import ModelFolder
+from trainer.engines.model_folder import ModelFolder
 
 
 @pytest.fixture(scope="module")

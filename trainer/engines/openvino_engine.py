@@ -7,11 +7,11 @@ from queue import Empty, SimpleQueue
 import numpy as np
 
 from shared.contract.errors import ServiceError
-from trainer.inference.cpus import usable_cpus
-from trainer.inference.engine import EngineError, EngineOutput, checked
-from trainer.inference.openvino_model import converted
-from trainer.inference.private_openvino import ov
-from trainer.inference.source import ModelSource
+from trainer.engines.cpus import usable_cpus
+from trainer.engines.engine import EngineError, EngineOutput, checked
+from trainer.engines.model_folder import ModelSource
+from trainer.engines.openvino_model import converted
+from trainer.engines.openvino_without_telemetry import ov
 
 props, hints = ov.properties, ov.properties.hint
 

@@ -13,7 +13,7 @@ import structlog
 from shared.contract.errors import ModelUnusable, ServiceError
 from shared.preprocessing.preprocess import Preprocessing
 from shared.registry.cards import ModelCard
-from trainer.inference.engine import Engine
+from trainer.engines.engine import Engine
 
 _log = structlog.get_logger(__name__)
 # A model that cannot be loaded fails its jobs at once for so long, instead of being tried again for each.

@@ -1,4 +1,4 @@
-"""OpenVINO without its telemetry: `from trainer.inference.private_openvino import ov`, and never otherwise.
+"""OpenVINO without its telemetry: `from trainer.engines.openvino_without_telemetry import ov`, and never otherwise.
 
 Its converter reports each use to Google Analytics, without asking, unless the package that does so cannot be imported.
 Nothing leaves the machine that runs this service.
