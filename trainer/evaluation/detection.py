@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from trainer.evaluation.bootstrap import Bootstrap
-from trainer.evaluation.metrics import FN, FP
 from trainer.evaluation.numbers import interval, number
 from trainer.evaluation.summaries import Sample, not_empty
-from trainer.training.metrics import area_under_curve
+from trainer.metrics.basics import area_under_curve
+from trainer.metrics.bootstrap import Bootstrap
+from trainer.metrics.overlap import FN, FP
 
 # Of the normal distribution: 95 % lie within so many deviations.
 Z = 1.959963984540054

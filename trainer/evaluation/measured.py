@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.datasets.base import SliceFile
-from trainer.evaluation.metrics import FN, FP, TP, confusion, hd95
+from trainer.metrics.overlap import FN, FP, TP, confusion, hd95
 from trainer.training.assess import Volume
 
 # Labels of the same class in truth and prediction, by their names.

@@ -9,7 +9,7 @@ from scipy import stats
 
 from trainer.evaluation import words
 from trainer.evaluation.numbers import interval, number
-from trainer.training.metrics import bootstrap_interval
+from trainer.metrics.basics import bootstrap_interval
 
 # Differences below this share of the values are rounding.
 _TINY = 1e-12

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from trainer.evaluation.bootstrap import Bootstrap
 from trainer.evaluation.measured import Measured
-from trainer.evaluation.metrics import FN, FP, OVERLAPS, TN, TP, overlaps
 from trainer.evaluation.numbers import interval, number
+from trainer.metrics.bootstrap import Bootstrap
+from trainer.metrics.overlap import FN, FP, OVERLAPS, TN, TP, overlaps
 
 Values = dict[str, np.ndarray]
 # Of two empty volumes: nothing was to be found, and nothing was.

@@ -18,7 +18,7 @@ from shared.preprocessing.preprocess import Preprocessing
 from shared.registry.cards import ModelCard
 from trainer.engines.engine import Engine, open_engine
 from trainer.engines.model_folder import ModelFolder
-from trainer.training.metrics import area_under_curve, bootstrap_interval
+from trainer.metrics.basics import area_under_curve, bootstrap_interval
 
 Pixels = np.ndarray
 Change = Callable[[Pixels, np.ndarray], tuple[Pixels, np.ndarray]]

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from shared.masks.binary_mask import binary_mask
-from trainer.training.metrics import dice
+from trainer.metrics.basics import dice
 
 THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 SMALLEST_REGIONS = (32, 48, 64, 96)

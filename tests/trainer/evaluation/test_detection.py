@@ -5,11 +5,11 @@ import pytest
 
 from tests.fakes.evaluation import EMPTY, square
 from tests.trainer.evaluation.test_measured import volume
-from trainer.evaluation.bootstrap import Bootstrap
 from trainer.evaluation.detection import auc_interval, detection, wilson
 from trainer.evaluation.measured import measure
 from trainer.evaluation.summaries import Sample, Units
-from trainer.training.metrics import area_under_curve
+from trainer.metrics.basics import area_under_curve
+from trainer.metrics.bootstrap import Bootstrap
 
 
 def sample(*pairs):

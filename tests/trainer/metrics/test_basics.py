@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.training.metrics import area_under_curve, bootstrap_interval, dice
+from trainer.metrics.basics import area_under_curve, bootstrap_interval, dice
 
 
 def test_dice_of_half_an_overlap():

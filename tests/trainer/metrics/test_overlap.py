@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from trainer.evaluation.metrics import confusion, hd95, overlaps
-from trainer.training.metrics import dice
+from trainer.metrics.basics import dice
+from trainer.metrics.overlap import confusion, hd95, overlaps
 
 MASKS = st.integers(1, 6).flatmap(
     lambda side: st.tuples(arrays(bool, (side, side + 1)), arrays(bool, (side, side + 1)))

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from trainer.evaluation.bootstrap import Bootstrap
+from trainer.metrics.bootstrap import Bootstrap
 
 
 def test_the_interval_is_that_of_means_of_drawn_patients():
