@@ -11,7 +11,7 @@ import structlog
 
 from benchmarks import page, pages, report, serving, training, training_report, volume_report, volumes
 from benchmarks.volume_files import Size
-from trainer.runs.process import SHARING
+from trainer.jobs.child_process import SHARING
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from trainer.runs.order import Order
+from trainer.jobs.order import Order
 
 COMMAND = (sys.executable, "-m", "tests.fakes.trainee")
 

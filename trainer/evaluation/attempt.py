@@ -15,11 +15,11 @@ from shared.contract.names import EvaluationStatus
 from shared.files.paths import evaluation_report_path
 from shared.files.store import FileStore
 from shared.jobs.evaluations import EvaluationClaim, Evaluations
-from trainer.runs.failures import failure_of
-from trainer.runs.lease import Lease
-from trainer.runs.memory import out_of_memory_kills
-from trainer.runs.process import GRACE_S, ChildProcess
-from trainer.runs.waiting import TICK_S, NotWanted, patiently
+from trainer.jobs.child_process import GRACE_S, ChildProcess
+from trainer.jobs.failures import failure_of
+from trainer.jobs.lease import Lease
+from trainer.jobs.oom import out_of_memory_kills
+from trainer.jobs.patience import TICK_S, NotWanted, patiently
 
 _log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 3.0

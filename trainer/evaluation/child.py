@@ -25,8 +25,7 @@ from shared.contract.errors import (
 from trainer.engines.engine import resolve_device
 from trainer.evaluation.order import EvaluationOrder
 from trainer.evaluation.stored import StoredDataset
-from trainer.runs.failures import NO_SPACE, UNREADABLE, kind_of
-from trainer.runs.inside import (
+from trainer.jobs.child_side import (
     Commands,
     Ended,
     die,
@@ -36,7 +35,8 @@ from trainer.runs.inside import (
     own_pipes,
     place,
 )
-from trainer.runs.order import path_or_none
+from trainer.jobs.failures import NO_SPACE, UNREADABLE, kind_of
+from trainer.jobs.order import path_or_none
 
 _log = logging.getLogger("evaluation")
 PROGRESS_S = 1.0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.runs.order import OneLine
+from trainer.jobs.order import OneLine
 
 
 @dataclass(frozen=True, slots=True)

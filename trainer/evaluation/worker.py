@@ -31,12 +31,12 @@ from shared.jobs.datasets import Datasets, DatasetView
 from shared.jobs.evaluations import EvaluationClaim, Evaluations
 from trainer.evaluation.attempt import Attempt
 from trainer.evaluation.order import EvaluationOrder
+from trainer.jobs.child_process import EVALUATION, ChildProcess
+from trainer.jobs.failures import NO_SPACE
+from trainer.jobs.lease import Lease
+from trainer.jobs.patience import NotWanted, meanwhile
 from trainer.logs import brief
-from trainer.runs.failures import NO_SPACE
-from trainer.runs.lease import Lease
-from trainer.runs.process import EVALUATION, ChildProcess
 from trainer.runs.supervisor import DatasetFolders
-from trainer.runs.waiting import NotWanted, meanwhile
 
 _log = structlog.get_logger(__name__)
 START = partial(ChildProcess, EVALUATION)

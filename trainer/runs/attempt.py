@@ -19,12 +19,12 @@ from shared.files.paths import checkpoint_path, model_folder, run_folder
 from shared.files.store import FileStore
 from shared.jobs.training_runs import RunClaim, TrainingRuns
 from shared.registry.cards import ModelCard
+from trainer.jobs.child_process import GRACE_S, ChildProcess
+from trainer.jobs.failures import NO_SPACE, failure_of
+from trainer.jobs.lease import Lease
+from trainer.jobs.oom import out_of_memory_kills
+from trainer.jobs.patience import TICK_S, NotWanted, meanwhile, patiently
 from trainer.logs import brief
-from trainer.runs.failures import NO_SPACE, failure_of
-from trainer.runs.lease import Lease
-from trainer.runs.memory import out_of_memory_kills
-from trainer.runs.process import GRACE_S, ChildProcess
-from trainer.runs.waiting import TICK_S, NotWanted, meanwhile, patiently
 from trainer.runs.workspace import Workspace
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ from trainer.engines.opening import ModelFolders
 from trainer.evaluation.worker import EvaluationSettings, Evaluator
 from trainer.intake.intake import Intake
 from trainer.intake.local import LocalDatasets
+from trainer.jobs.claim_loop import ClaimWorker
 from trainer.runs.supervisor import RunSettings, Supervisor
-from trainer.runs.worker import ClaimWorker
 from trainer.settings import WorkerSettings
 
 

@@ -18,12 +18,12 @@ from shared.files.store import FileStore
 from shared.jobs.dataset_views import DatasetView
 from shared.jobs.datasets import Datasets
 from shared.jobs.training_runs import RunClaim, TrainingRuns
+from trainer.jobs.child_process import TRAINING, ChildProcess
+from trainer.jobs.failures import NO_SPACE
+from trainer.jobs.lease import Lease
+from trainer.jobs.order import Order
 from trainer.logs import brief
 from trainer.runs.attempt import Attempt, Lost
-from trainer.runs.failures import NO_SPACE
-from trainer.runs.lease import Lease
-from trainer.runs.order import Order
-from trainer.runs.process import TRAINING, ChildProcess
 from trainer.runs.workspace import Workspace
 
 _log = structlog.get_logger(__name__)

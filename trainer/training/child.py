@@ -27,9 +27,18 @@ from shared.contract.errors import (
 )
 from shared.contract.names import Stage
 from shared.recipe import Recipe, recipe_from
-from trainer.runs.failures import UNREADABLE, kind_of
-from trainer.runs.inside import Commands, Ended, die, give_way, leave, log_to_standard_error, own_pipes, place
-from trainer.runs.order import Order, path_or_none
+from trainer.jobs.child_side import (
+    Commands,
+    Ended,
+    die,
+    give_way,
+    leave,
+    log_to_standard_error,
+    own_pipes,
+    place,
+)
+from trainer.jobs.failures import UNREADABLE, kind_of
+from trainer.jobs.order import Order, path_or_none
 from trainer.training import pictures
 from trainer.training.finish import finish
 from trainer.training.progress import sentence

@@ -22,8 +22,8 @@ from shared.contract.errors import (
     ServiceError,
     VolumeFailed,
 )
-from trainer.runs.failures import NO_SPACE, kind_of
-from trainer.runs.inside import Commands, die, give_way, leave, log_to_standard_error, own_pipes, place
+from trainer.jobs.child_side import Commands, die, give_way, leave, log_to_standard_error, own_pipes, place
+from trainer.jobs.failures import NO_SPACE, kind_of
 from trainer.volumes.order import VolumeOrder
 
 _log = logging.getLogger("volumes")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.runs.process import VOLUME
+from trainer.jobs.child_process import VOLUME
 
 GIB = 1024**3
 

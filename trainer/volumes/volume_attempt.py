@@ -20,9 +20,9 @@ from shared.jobs.segmentations import Claim
 from trainer.engines.warm_models import ServedModel
 from trainer.inference.job import Job
 from trainer.inference.pipeline import UNLIKE_DETAIL
-from trainer.runs.failures import error_of
-from trainer.runs.memory import out_of_memory_kills
-from trainer.runs.process import ChildProcess
+from trainer.jobs.child_process import ChildProcess
+from trainer.jobs.failures import error_of
+from trainer.jobs.oom import out_of_memory_kills
 from trainer.volumes.forward import Passed, Submit, pass_slices
 from trainer.volumes.order import VolumeOrder
 from trainer.volumes.settings import VolumeSettings

@@ -13,7 +13,7 @@ from trainer.evaluation import evaluate as evaluating
 from trainer.evaluation.child import Pipe, do, explain
 from trainer.evaluation.order import EvaluationOrder
 from trainer.evaluation.stored import StoredDataset
-from trainer.runs.inside import Ended
+from trainer.jobs.child_side import Ended
 
 
 class Silent:

@@ -18,7 +18,7 @@ from tests.fakes import trainee
 from tests.fakes.cards import card
 from trainer.evaluation import attempt
 from trainer.evaluation.worker import EvaluationSettings, Evaluator
-from trainer.runs.process import ChildProcess
+from trainer.jobs.child_process import ChildProcess
 
 RESULT = {"dice": {"patient": {"mean": 0.9}}}
 FINISHED = [["write", "report.html", 7], ["send", {"event": "finished", "result": RESULT}]]

@@ -18,9 +18,9 @@ from shared.jobs.run_views import NewRun
 from shared.jobs.training_runs import TrainingRuns
 from tests.fakes.cards import card
 from tests.fakes.trainee import COMMAND
-from trainer.runs.lease import Lease
-from trainer.runs.order import Order
-from trainer.runs.process import ChildProcess
+from trainer.jobs.child_process import ChildProcess
+from trainer.jobs.lease import Lease
+from trainer.jobs.order import Order
 from trainer.runs.supervisor import RunSettings, Supervisor
 
 ENTRY = {"epoch": 1, "train_loss": 0.5, "learning_rate": 0.1, "seconds": 1.0}

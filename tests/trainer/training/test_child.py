@@ -11,8 +11,8 @@ import torch
 from shared.contract.errors import DatasetError, InvalidFields, LossNotFinite, UndecodableImage
 from shared.contract.names import Stage
 from tests.fakes.launch import until
-from trainer.runs.failures import UNREADABLE
-from trainer.runs.inside import Commands, Ended
+from trainer.jobs.child_side import Commands, Ended
+from trainer.jobs.failures import UNREADABLE
 from trainer.training.child import Pipe, explain
 
 

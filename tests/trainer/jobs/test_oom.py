@@ -1,6 +1,6 @@
 """The kernel's count of processes that it ended for want of memory."""
 
-from trainer.runs.memory import out_of_memory_kills
+from trainer.jobs.oom import out_of_memory_kills
 
 
 def test_the_count_is_read(tmp_path):

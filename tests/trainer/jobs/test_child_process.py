@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.launch import until
 from tests.fakes.trainee import COMMAND, order
-from trainer.runs.process import ChildProcess
+from trainer.jobs.child_process import ChildProcess
 
 
 @pytest.fixture

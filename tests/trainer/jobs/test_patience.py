@@ -5,8 +5,8 @@ import threading
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from trainer.runs import waiting
-from trainer.runs.waiting import NotWanted, meanwhile, patiently
+from trainer.jobs import patience
+from trainer.jobs.patience import NotWanted, meanwhile, patiently
 
 
 def test_work_gives_its_result():
@@ -43,7 +43,7 @@ def test_work_that_waits_for_something_is_left_to_itself():
 
 
 def test_a_write_is_tried_until_the_database_is_back(monkeypatch):
-    monkeypatch.setattr(waiting.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(patience.time, "sleep", lambda seconds: None)
     answers = iter([OperationalError("", None, Exception()), OperationalError("", None, Exception()), True])
 
     def write():
