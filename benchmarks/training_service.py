@@ -62,7 +62,7 @@ def measure(
     models: Path, device: str, files: list[bytes], data: Path, clients: Sequence[int], seconds: float
 ) -> Training:
     """Start the service, do a short run to its end, then load it without and with a long run."""
-    imports = [_import_s(name) for name in ("torch", "trainer.training.child")]
+    imports = [_import_s(name) for name in ("torch", "trainer.training.runs.child")]
     data = data.resolve()
     with running(models, device, DATASETS_DIR=str(data.parent)) as service:
         dataset = _dataset(service, data.name)
@@ -164,7 +164,7 @@ def _watch(service: Service, memory: Memory, ended: threading.Event) -> None:
         for process in service.launcher.children(recursive=True):
             try:
                 # A forked feeding process has the same command line; it is a child's child.
-                if "trainer.training.child" in process.cmdline():
+                if "trainer.training.runs.child" in process.cmdline():
                     _look(process, memory)
                     break
             except psutil.Error:

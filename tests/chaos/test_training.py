@@ -101,13 +101,13 @@ class Killer:
     def strike(self, chance: random.Random) -> None:
         """One of the ways to fail, by chance; only what hit something counts."""
         ways: dict[str, Callable[[], bool]] = {
-            "process": lambda: self.kill("trainer.training.child"),
-            "one process": lambda: self.one(chance, "trainer.training.child"),
+            "process": lambda: self.kill("trainer.training.runs.child"),
+            "one process": lambda: self.one(chance, "trainer.training.runs.child"),
             "worker": lambda: self.one(chance, "training@"),
             "api": lambda: self.kill("gunicorn"),
             "redis": lambda: self.kill("redis-server"),
             "flush": self.flush,
-            "all": lambda: self.kill("trainer.training.child", "training@", "gunicorn", "redis-server"),
+            "all": lambda: self.kill("trainer.training.runs.child", "training@", "gunicorn", "redis-server"),
         }
         name = chance.choices(list(ways), [4, 2, 3, 1, 1, 1, 1])[0]
         if ways[name]():
@@ -165,7 +165,7 @@ def test_a_run_that_is_cancelled_at_any_moment_is_gone_within_five_seconds(
         client.post(f"/v1/training-runs/{run}/cancel")
         assert client.wait_for(run, "cancelled", "succeeded", timeout_s=10)["status"] == "cancelled", stage
         assert time.monotonic() - begun < 5, stage
-        assert killer.all_of("trainer.training.child") == [], stage
+        assert killer.all_of("trainer.training.runs.child") == [], stage
 
 
 def test_a_stopped_service_takes_its_runs_up_again(

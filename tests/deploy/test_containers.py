@@ -186,7 +186,7 @@ def test_hadolint_finds_nothing(name: str) -> None:
     [
         ("Dockerfile.api", "service.wsgi", ("torch", "torchvision", "openvino", "timm", "supervisor")),
         ("Dockerfile.gpu", "trainer.celery_app", NO_API),
-        ("Dockerfile.gpu", "trainer.training.child", NO_API),
+        ("Dockerfile.gpu", "trainer.training.runs.child", NO_API),
         ("Dockerfile.gpu", "trainer.evaluation.child, trainer.evaluation.evaluate", NO_API),
     ],
 )

@@ -323,7 +323,7 @@ def test_a_page_outlives_the_process_that_trains(
     expect(epochs_shown(page)).not_to_have_count(0, timeout=LONG)
     for process in running.processes()[1:]:
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            if "trainer.training.child" in process.cmdline():
+            if "trainer.training.runs.child" in process.cmdline():
                 process.kill()
     status(page, "Succeeded")
     expect(epochs_shown(page)).to_have_count(8)

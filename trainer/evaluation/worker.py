@@ -36,7 +36,7 @@ from trainer.jobs.failures import NO_SPACE
 from trainer.jobs.lease import Lease
 from trainer.jobs.patience import NotWanted, meanwhile
 from trainer.logs import brief
-from trainer.runs.supervisor import DatasetFolders
+from trainer.training.runs.run_job import DatasetFolders
 
 _log = structlog.get_logger(__name__)
 START = partial(ChildProcess, EVALUATION)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-TRAINING = (sys.executable, "-m", "trainer.training.child")
+TRAINING = (sys.executable, "-m", "trainer.training.runs.child")
 EVALUATION = (sys.executable, "-m", "trainer.evaluation.child")
 VOLUME = (sys.executable, "-m", "trainer.volumes.child")
 # From the flag to SIGTERM, and from there to SIGKILL: what was cancelled is gone within a few seconds.

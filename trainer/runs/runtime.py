@@ -11,8 +11,8 @@ from trainer.evaluation.worker import EvaluationSettings, Evaluator
 from trainer.intake.intake import Intake
 from trainer.intake.local import LocalDatasets
 from trainer.jobs.claim_loop import ClaimWorker
-from trainer.runs.supervisor import RunSettings, Supervisor
 from trainer.settings import WorkerSettings
+from trainer.training.runs.run_job import RunSettings, Supervisor
 
 
 class Training:

@@ -13,7 +13,7 @@ from shared.contract.names import Stage
 from tests.fakes.launch import until
 from trainer.jobs.child_side import Commands, Ended
 from trainer.jobs.failures import UNREADABLE
-from trainer.training.child import Pipe, explain
+from trainer.training.runs.child import Pipe, explain
 
 
 class Time:

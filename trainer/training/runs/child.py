@@ -1,4 +1,4 @@
-"""`python -m trainer.training.child`: one training run as a process of its own, spoken to over pipes.
+"""`python -m trainer.training.runs.child`: one training run as a process of its own, spoken to over pipes.
 
 Standard input: the order (a line of JSON), then `cancel` or `stop`; its end means that the worker is gone, and this
 process with it. Standard output: one JSON object a line. Standard error: the run's log. It knows no database.

@@ -23,8 +23,8 @@ from trainer.jobs.failures import NO_SPACE
 from trainer.jobs.lease import Lease
 from trainer.jobs.order import Order
 from trainer.logs import brief
-from trainer.runs.attempt import Attempt, Lost
-from trainer.runs.workspace import Workspace
+from trainer.training.runs.run_attempt import Attempt, Lost
+from trainer.training.runs.run_workspace import Workspace
 
 _log = structlog.get_logger(__name__)
 START = partial(ChildProcess, TRAINING)

@@ -21,7 +21,7 @@ from tests.fakes.trainee import COMMAND
 from trainer.jobs.child_process import ChildProcess
 from trainer.jobs.lease import Lease
 from trainer.jobs.order import Order
-from trainer.runs.supervisor import RunSettings, Supervisor
+from trainer.training.runs.run_job import RunSettings, Supervisor
 
 ENTRY = {"epoch": 1, "train_loss": 0.5, "learning_rate": 0.1, "seconds": 1.0}
 
@@ -241,7 +241,7 @@ def test_a_run_that_another_worker_has_taken_over_is_let_go(bench, first, monkey
     said = {"epoch": ["send", {"event": "epoch", "entry": ENTRY}], "checkpoint": checkpoint(bench, 9)}
     bench.script = [said[first], ["sleep", 60]]
     # Nothing but the fence of that write can say that the run is another's.
-    monkeypatch.setattr("trainer.runs.supervisor.Lease", partial(Lease, every_s=60))
+    monkeypatch.setattr("trainer.training.runs.run_job.Lease", partial(Lease, every_s=60))
     taken = bench.runs.claim_next("another", 30)
     bench.supervisor.run(claim)
     view = bench.view()
@@ -256,7 +256,7 @@ def test_a_dataset_that_is_gone(bench):
 
 
 def test_a_dataset_that_is_deleted_while_it_is_learned_from(bench, monkeypatch):
-    monkeypatch.setattr("trainer.runs.attempt.LOOK_EVERY_S", 0.3)
+    monkeypatch.setattr("trainer.training.runs.run_attempt.LOOK_EVERY_S", 0.3)
     start = bench.supervisor._start
 
     def begin(order, log):
@@ -305,13 +305,13 @@ def test_what_killed_workers_have_left_is_swept_up(bench):
 
 def test_a_process_that_the_kernel_ended_for_its_memory_is_not_tried_again(bench, monkeypatch):
     counts = iter([3, 4])
-    monkeypatch.setattr("trainer.runs.attempt.out_of_memory_kills", lambda: next(counts))
+    monkeypatch.setattr("trainer.training.runs.run_attempt.out_of_memory_kills", lambda: next(counts))
     view = bench.do(["kill"])
     assert (view.status, view.error["code"]) == (RunStatus.FAILED, "out_of_memory")
 
 
 def test_a_process_that_somebody_killed_is(bench, monkeypatch):
-    monkeypatch.setattr("trainer.runs.attempt.out_of_memory_kills", lambda: 3)
+    monkeypatch.setattr("trainer.training.runs.run_attempt.out_of_memory_kills", lambda: 3)
     assert bench.do(["kill"]).status == RunStatus.QUEUED
 
 
@@ -376,7 +376,7 @@ def test_what_nobody_has_thought_of_ends_the_run_with_a_reason(bench, monkeypatc
 
 
 def test_a_worker_that_woke_up_too_late_leaves_the_files_of_the_other_alone(bench, monkeypatch):
-    monkeypatch.setattr("trainer.runs.supervisor.Lease", partial(Lease, every_s=60))
+    monkeypatch.setattr("trainer.training.runs.run_job.Lease", partial(Lease, every_s=60))
     claim = bench.runs.claim_next("w", -1)
     bench.runs.claim_next("another on this host", 30)
     theirs = bench.tmp_path / "work" / bench.run_id / "attempt-2" / "log.txt"

@@ -25,7 +25,7 @@ from trainer.jobs.lease import Lease
 from trainer.jobs.oom import out_of_memory_kills
 from trainer.jobs.patience import TICK_S, NotWanted, meanwhile, patiently
 from trainer.logs import brief
-from trainer.runs.workspace import Workspace
+from trainer.training.runs.run_workspace import Workspace
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
