@@ -6,10 +6,10 @@ from shared.files.store import FileStore
 from shared.jobs.datasets import Datasets
 from shared.jobs.evaluations import EvaluationClaim, Evaluations
 from shared.jobs.training_runs import RunClaim, TrainingRuns
+from trainer.datasets.local_copies import LocalDatasets
+from trainer.datasets.validation_job import Intake
 from trainer.engines.opening import ModelFolders
 from trainer.evaluation.worker import EvaluationSettings, Evaluator
-from trainer.intake.intake import Intake
-from trainer.intake.local import LocalDatasets
 from trainer.jobs.claim_loop import ClaimWorker
 from trainer.settings import WorkerSettings
 from trainer.training.runs.run_job import RunSettings, Supervisor

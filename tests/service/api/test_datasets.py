@@ -22,8 +22,8 @@ from tests.fakes.datasets import picture_files
 from tests.fakes.study import make_study
 from tests.fakes.volumes import case_files
 from tests.service.conftest import Api
-from trainer.intake.intake import Intake
-from trainer.intake.local import LocalDatasets
+from trainer.datasets.local_copies import LocalDatasets
+from trainer.datasets.validation_job import Intake
 
 URL = "/v1/datasets"
 ZIP = zips.archive(picture_files())

@@ -12,7 +12,7 @@ from shared.contract.errors import DatasetError, JobFailed, NotFound
 from shared.datasets.base import Finding, SliceDataset
 from shared.datasets.validate import Report, look_through
 from shared.jobs.datasets import DatasetClaim, Datasets
-from trainer.intake.local import LocalDatasets
+from trainer.datasets.local_copies import LocalDatasets
 from trainer.logs import brief
 
 _log = structlog.get_logger(__name__)

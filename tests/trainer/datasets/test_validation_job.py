@@ -17,9 +17,9 @@ from shared.files.store import FileStore
 from shared.jobs.datasets import Datasets, DatasetView, NewDataset
 from tests.fakes import zips
 from tests.fakes.datasets import picture_files
-from trainer.intake import intake as module
-from trainer.intake.intake import Intake
-from trainer.intake.local import LocalDatasets
+from trainer.datasets import validation_job as module
+from trainer.datasets.local_copies import LocalDatasets
+from trainer.datasets.validation_job import Intake
 from trainer.tasks.validate_dataset import validate_dataset
 
 LEASE_S = 0.6
