@@ -14,7 +14,7 @@ from shared.files.paths import pixels_path
 from shared.files.store import FileStore
 from shared.jobs.segmentations import NewSegmentation, SegmentationJobs
 from trainer.engines.warm_models import ServedModel, WarmModels
-from trainer.inference.leases import Leases
+from trainer.inference.claims import Leases
 from trainer.inference.worker import InferenceWorker
 from trainer.volumes.settings import VolumeSettings
 

@@ -28,7 +28,7 @@ from trainer.encoder_weights import LOOK_EVERY_S, EncoderWeights
 from trainer.engines.engine import resolve_device
 from trainer.engines.opening import ModelFolders, Opener
 from trainer.engines.warm_models import WarmModels
-from trainer.inference.leases import Leases
+from trainer.inference.claims import Leases
 from trainer.inference.promotion import PROMOTE_S, Promotion
 from trainer.inference.redis_link import COMMAND_S, RedisLink
 from trainer.inference.worker import InferenceWorker

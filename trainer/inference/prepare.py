@@ -12,9 +12,9 @@ from shared.files.paths import pixels_path
 from shared.files.store import FileStore
 from shared.jobs.segmentations import Claim
 from trainer.engines.warm_models import ServedModel, WarmModels
-from trainer.inference.ends import Ends
+from trainer.inference.claims import Leases
+from trainer.inference.finish import Ends
 from trainer.inference.job import Job, Stopwatch, now_utc
-from trainer.inference.leases import Leases
 from trainer.inference.pipeline import pixels_of
 from trainer.inference.redis_link import RedisLink
 from trainer.logs import brief

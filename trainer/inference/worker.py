@@ -22,9 +22,9 @@ from shared.jobs.segmentations import SegmentationJobs
 from trainer.engines.engine import EngineOutput
 from trainer.engines.warm_models import ServedModel, WarmModels
 from trainer.inference.batcher import Batcher
-from trainer.inference.ends import Ends
+from trainer.inference.claims import Leases
+from trainer.inference.finish import Ends
 from trainer.inference.job import Job, Stopwatch
-from trainer.inference.leases import Leases
 from trainer.inference.pipeline import Measured, measured
 from trainer.inference.prepare import Prepare
 from trainer.inference.redis_link import RedisLink

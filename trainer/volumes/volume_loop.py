@@ -19,9 +19,9 @@ from shared.contract.messages import SegmentVolumeMessage
 from shared.files.store import FileStore
 from shared.jobs.segmentations import Claim, SegmentationJobs
 from trainer.engines.warm_models import ServedModel, WarmModels
-from trainer.inference.ends import Ends
+from trainer.inference.claims import Leases
+from trainer.inference.finish import Ends
 from trainer.inference.job import Job, now_utc
-from trainer.inference.leases import Leases
 from trainer.inference.stage import Closed
 from trainer.logs import brief
 from trainer.volumes.forward import Submit

@@ -17,8 +17,8 @@ from shared.files.paths import pixels_path, probability_path, segmentation_folde
 from shared.masks import rle
 from tests.fakes.inference import SIZE, FakeEngine, FakeLink, served
 from trainer.engines.warm_models import WarmModels
-from trainer.inference import ends
-from trainer.inference.leases import Leases
+from trainer.inference import finish
+from trainer.inference.claims import Leases
 from trainer.inference.worker import InferenceWorker
 from trainer.volumes.settings import VolumeSettings
 

@@ -13,7 +13,7 @@ from shared.files.paths import probability_zip_path, segmentation_folder, source
 from shared.jobs.segmentations import NewSegmentation
 from tests.fakes.inference import SIZE, FakeEngine, FakeLink, served
 from trainer.engines.warm_models import WarmModels
-from trainer.inference.leases import Leases
+from trainer.inference.claims import Leases
 from trainer.inference.worker import InferenceWorker
 from trainer.volumes.settings import VolumeSettings
 from trainer.volumes.workspace import Sweeper, sweep

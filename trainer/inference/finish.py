@@ -14,8 +14,8 @@ from shared.contract.names import SegmentationKind, SegmentationStatus
 from shared.files.paths import segmentation_folder
 from shared.files.store import FileStore
 from shared.jobs.segmentations import Finished, SegmentationJobs
+from trainer.inference.claims import Leases
 from trainer.inference.job import Job, now_utc
-from trainer.inference.leases import Leases
 from trainer.inference.redis_link import RedisLink
 from trainer.inference.stage import Closed
 from trainer.logs import brief

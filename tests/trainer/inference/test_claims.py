@@ -1,6 +1,6 @@
 """Leases are prolonged together, and a claim that was lost is let go."""
 
-from trainer.inference.leases import Leases
+from trainer.inference.claims import Leases
 
 
 def test_what_is_held_is_prolonged(jobs, accept, clock):
