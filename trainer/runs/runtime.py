@@ -9,7 +9,7 @@ from shared.jobs.training_runs import RunClaim, TrainingRuns
 from trainer.datasets.local_copies import LocalDatasets
 from trainer.datasets.validation_job import Intake
 from trainer.engines.opening import ModelFolders
-from trainer.evaluation.worker import EvaluationSettings, Evaluator
+from trainer.evaluation.evaluation_job import EvaluationSettings, Evaluator
 from trainer.jobs.claim_loop import ClaimWorker
 from trainer.settings import WorkerSettings
 from trainer.training.runs.run_job import RunSettings, Supervisor

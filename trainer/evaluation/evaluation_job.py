@@ -29,7 +29,7 @@ from shared.files.paths import evaluation_folder
 from shared.files.store import FileStore
 from shared.jobs.datasets import Datasets, DatasetView
 from shared.jobs.evaluations import EvaluationClaim, Evaluations
-from trainer.evaluation.attempt import Attempt
+from trainer.evaluation.evaluation_attempt import Attempt
 from trainer.evaluation.order import EvaluationOrder
 from trainer.jobs.child_process import EVALUATION, ChildProcess
 from trainer.jobs.failures import NO_SPACE

@@ -16,8 +16,8 @@ from shared.jobs.datasets import Datasets
 from shared.jobs.evaluations import SETTLED, Evaluations, NewEvaluation
 from tests.fakes import trainee
 from tests.fakes.cards import card
-from trainer.evaluation import attempt
-from trainer.evaluation.worker import EvaluationSettings, Evaluator
+from trainer.evaluation import evaluation_attempt
+from trainer.evaluation.evaluation_job import EvaluationSettings, Evaluator
 from trainer.jobs.child_process import ChildProcess
 
 RESULT = {"dice": {"patient": {"mean": 0.9}}}
