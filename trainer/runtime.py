@@ -36,8 +36,8 @@ from trainer.logs import brief
 from trainer.periodic import Periodic
 from trainer.presence import BEAT_S, Capabilities, Presence
 from trainer.reconciler import Reconciler
-from trainer.runs.runtime import Training
 from trainer.settings import VERSION, WorkerSettings
+from trainer.training_worker import Training
 from trainer.volumes.workspace import Sweeper
 
 _log = structlog.get_logger(__name__)

@@ -1,7 +1,7 @@
 """The training side of a worker is put together with the worker's own settings."""
 
 from shared.files.store import FileStore
-from trainer.runs import runtime
+from trainer import training_worker
 from trainer.settings import WorkerSettings
 
 
@@ -15,6 +15,6 @@ def test_evaluations_use_the_worker_s_engine_and_its_converted_models(database, 
         "DEVICE": "cpu",
     }
     settings = WorkerSettings.from_env(env)
-    runtime.Training(settings, "w", database, FileStore(tmp_path / "files"))
-    (used,) = (part for part in given if isinstance(part, runtime.EvaluationSettings))
+    training_worker.Training(settings, "w", database, FileStore(tmp_path / "files"))
+    (used,) = (part for part in given if isinstance(part, training_worker.EvaluationSettings))
     assert (used.engine, used.device, used.cache_dir) == ("torch", "cpu", tmp_path / "cache")
