@@ -82,7 +82,7 @@ def _loop(loop: Loop) -> str:
 
 
 def _start(service: Training) -> str:
-    start = service.startup
+    start = service.start
     rows = [
         ["a worker has it", start.claimed],
         ["its process is up", start.process],

@@ -35,7 +35,7 @@ from service.intake.slices import Segmenter
 from service.intake.training_runs import Training
 from service.intake.volumes import VolumeIntake
 from service.job_queue import Jobs, RedisJobs
-from service.pages.segmentation_pages import api_docs, assets, login, script_pages, segmentation_pages
+from service.pages import api_docs, assets, login, script_pages, segmentation_pages
 from service.presentation.dataset_previews import Previews
 from service.presentation.run_events import Streams
 from service.presentation.run_report import RunReports
@@ -82,8 +82,8 @@ BLUEPRINTS = (
 
 # name and endpoint of what stands in the head of each page
 NAVIGATION = (
-    ("Segment", "segmentation_pages.home"),
-    ("Results", "segmentation_pages.results"),
+    ("Segment", "pages.home"),
+    ("Results", "pages.results"),
     ("Training", "script_pages.training"),
     ("Models", "script_pages.models"),
     ("System", "script_pages.system"),

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from service.web.auth import require
 from shared.contract.errors import Unauthenticated
 
-blueprint = Blueprint("shells", __name__)
+blueprint = Blueprint("script_pages", __name__)
 
 
 @dataclass(frozen=True)

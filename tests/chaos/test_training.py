@@ -141,7 +141,7 @@ def test_killed_fifty_times_every_run_ends_once_with_the_weights_of_an_undisturb
         killer.strike(chance)
     ended = [client.wait_for(run, "succeeded", "failed", "cancelled", timeout_s=400) for run in runs]
 
-    assert [run["status"] for run in ended] == ["succeeded"] * len(runs), (killer.log, ended, service.web.logs())
+    assert [run["status"] for run in ended] == ["succeeded"] * len(runs), (killer.log, ended, service.logs())
     assert len({run["model"] for run in ended}) == len(runs)
     assert sum(run["attempts"] for run in ended) > len(runs), "no kill has hit"
     for run in ended:

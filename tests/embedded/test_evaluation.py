@@ -65,7 +65,7 @@ def ended(client: Client, at: str) -> dict[str, Any]:
 def children(service: Run) -> list[psutil.Process]:
     """The processes that evaluate."""
     found = []
-    for process in service.launcher.commands():
+    for process in service.processes():
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
             if CHILD in process.cmdline():
                 found.append(process)

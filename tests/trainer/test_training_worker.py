@@ -7,7 +7,7 @@ from trainer.settings import WorkerSettings
 
 def test_evaluations_use_the_worker_s_engine_and_its_converted_models(database, tmp_path, monkeypatch):
     given = []
-    monkeypatch.setattr(runtime, "Evaluator", lambda *parts: given.extend(parts))
+    monkeypatch.setattr(training_worker, "Evaluator", lambda *parts: given.extend(parts))
     env = {
         "DATA_DIR": str(tmp_path),
         "REDIS_URL": "redis://nowhere:6379/0",

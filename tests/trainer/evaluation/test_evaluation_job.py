@@ -158,7 +158,7 @@ def test_one_that_breaks_off_once_succeeds_the_next_time(bench):
 
 def test_one_that_the_kernel_ended_for_its_memory_fails_at_once_and_says_what_to_do(bench, monkeypatch):
     kills = iter(range(100))
-    monkeypatch.setattr(attempt, "out_of_memory_kills", lambda: next(kills))
+    monkeypatch.setattr(evaluation_attempt, "out_of_memory_kills", lambda: next(kills))
     view = bench.do(["kill"])
     assert (view.status, view.attempts, view.error["code"]) == ("failed", 1, "out_of_memory")
     assert "want of memory" in view.error["message"]
@@ -175,7 +175,7 @@ def test_one_that_the_kernel_ended_for_its_memory_fails_at_once_and_says_what_to
 )
 @pytest.mark.parametrize("when", ["before", "while it goes on", "before its process missed it"])
 def test_what_was_deleted_meanwhile_is_named(bench, monkeypatch, gone, code, says, when):
-    monkeypatch.setattr(attempt, "LOOK_EVERY_S", 0.0 if when == "while it goes on" else 60.0)
+    monkeypatch.setattr(evaluation_attempt, "LOOK_EVERY_S", 0.0 if when == "while it goes on" else 60.0)
     if when == "before":
         gone(bench)
     else:

@@ -309,14 +309,14 @@ class Flaky:
 
 
 def test_the_end_is_written_when_the_database_is_back(bench, accept, jobs, files, monkeypatch):
-    monkeypatch.setattr(ends, "_PAUSE_S", 0.001)
+    monkeypatch.setattr(finish, "_PAUSE_S", 0.001)
     one, id = Bench(Flaky(jobs, 5, only="finish_many"), files), accept()
     assert one.run(id)[0].status == "succeeded"
     assert len(one.link.said[id]) == 1
 
 
 def test_a_database_that_stays_away_costs_an_attempt_and_not_the_worker(accept, jobs, files, monkeypatch):
-    monkeypatch.setattr(ends, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(finish, "PATIENCE_S", -1.0)
     one, id = Bench(Flaky(jobs, 1, only="finish_many"), files), accept()
     one.worker.start()
     one.worker.submit(SegmentMessage(id, "r-1"))

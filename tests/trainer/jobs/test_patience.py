@@ -56,7 +56,7 @@ def test_a_write_is_tried_until_the_database_is_back(monkeypatch):
 
 
 def test_a_write_is_given_up_in_the_end(monkeypatch):
-    monkeypatch.setattr(waiting, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(patience, "PATIENCE_S", -1.0)
 
     def write():
         raise OperationalError("", None, Exception())
