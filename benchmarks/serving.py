@@ -9,8 +9,8 @@ from shared.contract.names import DEFAULT_MODEL
 from shared.files.npy import to_npy
 from shared.pictures.decode import decode
 from shared.pictures.picture import DecodeLimits
-from trainer.engines.engine import open_engine, resolve_device
 from trainer.engines.model_folder import ModelFolder
+from trainer.engines.open_engine import open_engine, resolve_device
 from trainer.engines.warm_models import ServedModel
 
 

@@ -13,7 +13,7 @@ from benchmarks import machine, slices, training_loop, training_service
 from benchmarks.training_report import Run
 from shared.recipe import read_recipe
 from tests.fakes.study import make_study
-from trainer.engines.engine import resolve_device
+from trainer.engines.open_engine import resolve_device
 
 ROOT = Path(__file__).resolve().parent.parent
 # The same size of slices in each epoch, and nothing from the network.

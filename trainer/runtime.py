@@ -25,7 +25,7 @@ from shared.jobs.segmentations import SegmentationJobs
 from shared.jobs.training_runs import TrainingRuns
 from shared.registry.cards import InvalidCard
 from trainer.encoder_weights import LOOK_EVERY_S, EncoderWeights
-from trainer.engines.engine import resolve_device
+from trainer.engines.open_engine import resolve_device
 from trainer.engines.opening import ModelFolders, Opener
 from trainer.engines.warm_models import WarmModels
 from trainer.inference.claims import Leases

@@ -13,8 +13,8 @@ from shared.contract.errors import ModelUnusable, NotFound, ServiceError
 from shared.database.models import Models, StoredModel, shipped_folder
 from shared.files.store import FileStore
 from shared.registry.archives import BESIDE, CARD
-from trainer.engines.engine import open_engine
 from trainer.engines.model_folder import ModelFolder
+from trainer.engines.open_engine import open_engine
 from trainer.engines.warm_models import ServedModel
 
 _log = structlog.get_logger(__name__)

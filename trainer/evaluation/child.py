@@ -22,7 +22,7 @@ from shared.contract.errors import (
     OutOfMemory,
     ServiceError,
 )
-from trainer.engines.engine import resolve_device
+from trainer.engines.open_engine import resolve_device
 from trainer.evaluation.order import EvaluationOrder
 from trainer.evaluation.stored import StoredDataset
 from trainer.jobs.child_side import (

@@ -27,7 +27,7 @@ _FLIPS = ("horizontal", "vertical", "both")
 class Question:
     """What is to be found out. `flips_on`: test-time augmentation; None for each model's own.
 
-    `engine` and `cache_dir` are those of `trainer.engines.engine.open_engine`.
+    `engine` and `cache_dir` are those of `trainer.engines.open_engine.open_engine`.
     """
 
     model: Path

@@ -16,8 +16,9 @@ from shared.masks.measure import confidence
 from shared.preprocessing.channels import channel_indices
 from shared.preprocessing.preprocess import Preprocessing
 from shared.registry.cards import ModelCard
-from trainer.engines.engine import Engine, open_engine
+from trainer.engines.engine import Engine
 from trainer.engines.model_folder import ModelFolder
+from trainer.engines.open_engine import open_engine
 from trainer.metrics.basics import area_under_curve, bootstrap_interval
 
 Pixels = np.ndarray

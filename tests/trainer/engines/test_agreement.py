@@ -11,8 +11,8 @@ from shared.masks.binary_mask import binary_mask, min_region_at
 from shared.pictures.decode import decode
 from shared.pictures.picture import DecodeLimits
 from tests.fakes.study import make_study
-from trainer.engines.engine import open_engine
 from trainer.engines.model_folder import ModelFolder
+from trainer.engines.open_engine import open_engine
 from trainer.engines.torch_engine import TorchCudaEngine
 
 MODELS = Path(__file__).resolve().parents[3] / "models"

@@ -13,7 +13,7 @@ from shared.contract.errors import ModelUnusable
 from shared.ml.checkpoint import build_network
 from shared.ml.predict import Predictor, Strangeness
 from tests.fakes.inference import SIZE, FakeSource, TinyNetwork
-from trainer.engines.engine import open_engine, resolve_device
+from trainer.engines.open_engine import open_engine, resolve_device
 from trainer.engines.openvino_engine import OpenVinoEngine
 from trainer.engines.torch_engine import TorchCpuEngine, TorchCudaEngine
 
