@@ -16,7 +16,6 @@ from shared.jobs.segmentations import NewSegmentation, SegmentationJobs
 from trainer.engines.warm_models import ServedModel, WarmModels
 from trainer.inference.claims import Leases
 from trainer.inference.worker import InferenceWorker
-from trainer.volumes.settings import VolumeSettings
 
 
 class _Memory:
@@ -44,9 +43,7 @@ def measure(model: ServedModel, arrays: Sequence[bytes], jobs_to_do: int) -> Rat
         ]
         models = WarmModels(lambda _: model, limit=1)
         models.warm_up(model.id)
-        worker = InferenceWorker(
-            jobs, files, link, models, Leases(jobs, "benchmark", 60), VolumeSettings(Path("unused"))
-        )  # type: ignore[arg-type]
+        worker = InferenceWorker(jobs, files, link, models, Leases(jobs, "benchmark", 60))  # type: ignore[arg-type]
         cpu, started = time.process_time(), time.perf_counter()
         worker.start()
         for message in messages:

@@ -14,7 +14,7 @@ import structlog
 
 from shared.contract.errors import ServiceError
 from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
-from shared.contract.names import DEFAULT_ALIAS, Queue
+from shared.contract.names import Queue
 from shared.database.database import Database
 from shared.database.migrate import upgrade
 from shared.database.models import Models
@@ -25,13 +25,9 @@ from shared.jobs.segmentations import SegmentationJobs
 from shared.jobs.training_runs import TrainingRuns
 from shared.registry.cards import InvalidCard
 from trainer.encoder_weights import LOOK_EVERY_S, EncoderWeights
-from trainer.engines.open_engine import resolve_device
-from trainer.engines.opening import ModelFolders, Opener
-from trainer.engines.warm_models import WarmModels
-from trainer.inference.claims import Leases
 from trainer.inference.promotion import PROMOTE_S, Promotion
-from trainer.inference.redis_link import COMMAND_S, RedisLink
-from trainer.inference.worker import InferenceWorker
+from trainer.inference.redis_link import COMMAND_S
+from trainer.inference_worker import Inference
 from trainer.logs import brief
 from trainer.periodic import Periodic
 from trainer.presence import BEAT_S, Capabilities, Presence
@@ -142,10 +138,10 @@ class WorkerRuntime:
         self._inference.worker.submit(message)
 
     def submit_volume(self, message: SegmentVolumeMessage) -> None:
-        """To the inference worker's lane of volumes."""
+        """To the inference worker's loop of volumes."""
         if self._inference is None:
             raise RuntimeError("this worker does not listen to the queue `inference`")
-        self._inference.worker.submit_volume(message)
+        self._inference.volumes.submit(message)
 
     def wake(self) -> None:
         """To the training side."""
@@ -182,47 +178,3 @@ class WorkerRuntime:
     def _describe(self) -> Capabilities:
         said = self._inference.describe() if self._inference else Capabilities()
         return replace(said, encoder_weights=self._encoder_weights.known)
-
-
-class Inference:
-    """The inference worker with its models and leases, on one device."""
-
-    def __init__(
-        self,
-        settings: WorkerSettings,
-        worker_id: str,
-        registry: Models,
-        jobs: SegmentationJobs,
-        files: FileStore,
-    ) -> None:
-        self._registry = registry
-        folders = ModelFolders(files, settings.store.models_dir, settings.cache_dir)
-        device = resolve_device(settings.device)
-        self._opener = Opener(registry, folders, device, settings.engine, settings.cache_dir)
-        self.models = WarmModels(self._opener, settings.warm_models)
-        leases = Leases(jobs, worker_id, settings.store.lease_s)
-        self._link = RedisLink(settings.store.redis_url)
-        self.worker = InferenceWorker(jobs, files, self._link, self.models, leases, settings.volumes)
-        # Three chances before a lease runs out.
-        self._renewal = Periodic("leases", leases.renew, settings.store.lease_s / 3)
-
-    def start(self) -> None:
-        """The default model is warm when this returns, unless it cannot be: then its jobs fail with the reason."""
-        self._opener.sweep()
-        try:
-            model, _ = self._registry.resolve(DEFAULT_ALIAS)
-            self.models.warm_up(model.id)
-        except ServiceError as error:
-            _log.error("default_model_not_warm", error=error.detail)
-        self.worker.start()
-        self._renewal.start()
-
-    def stop(self, drain_s: float) -> None:
-        """Leases are prolonged until the last job has ended."""
-        self.worker.stop(drain_s)
-        self._renewal.stop()
-        self._link.close()
-
-    def describe(self) -> Capabilities:
-        """For the workers' table."""
-        return Capabilities(self._opener.device, self._opener.engine, self.models.ids())

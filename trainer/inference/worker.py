@@ -1,4 +1,4 @@
-"""The inference worker: three threads through which a job goes, each taking what waits; volumes have their own lane.
+"""The inference worker: three threads through which a single slice goes, each taking what waits.
 
 prepare (claim, load, preprocess) -> forward (the network) -> conclude (measure, keep, finish, announce)
 
@@ -10,39 +10,31 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-import numpy as np
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contract.errors import InferenceFailed
-from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
+from shared.contract.messages import SegmentMessage
 from shared.files.paths import labels_path, probability_path
 from shared.files.store import FileStore
 from shared.jobs.segmentations import SegmentationJobs
-from trainer.engines.engine import EngineOutput
-from trainer.engines.warm_models import ServedModel, WarmModels
-from trainer.inference.batcher import Batcher
+from trainer.engines.warm_models import WarmModels
 from trainer.inference.claims import Leases
 from trainer.inference.finish import Ends
+from trainer.inference.forward import MAX_PREPARED, Outcome, forward_stage, model_of
 from trainer.inference.job import Job, Stopwatch
 from trainer.inference.pipeline import Measured, measured
 from trainer.inference.prepare import Prepare
 from trainer.inference.redis_link import RedisLink
 from trainer.inference.stage import Closed, Stage
 from trainer.logs import brief
-from trainer.volumes.forward import VolumeSlice
-from trainer.volumes.settings import VolumeSettings
-from trainer.volumes.volume_loop import VolumeLane
 
 _log = structlog.get_logger(__name__)
 # Hints held in memory: few, so that another worker finds some in Redis, and so that their rows do not look
 # forgotten to the reconciler.
 MAX_HINTS = 32
 MAX_CLAIM = 16
-MAX_PREPARED = 16
 MAX_CONCLUDE = 16
-
-Outcome = EngineOutput | Exception
 
 
 class InferenceWorker:
@@ -55,36 +47,25 @@ class InferenceWorker:
         link: RedisLink,
         models: WarmModels,
         leases: Leases,
-        volumes: VolumeSettings,
     ) -> None:
         self._jobs, self._files, self._models, self._leases = jobs, files, models, leases
-        self._ends = Ends(jobs, files, link, leases)
+        self.ends = Ends(jobs, files, link, leases)
         prepare = Prepare(
-            files, link, models, leases, self._ends, forward=self._to_forward, back=self._come_back
+            files, link, models, leases, self.ends, forward=self._to_forward, back=self._come_back
         )
         self._prepare: Stage[SegmentMessage | Job] = Stage(
             "prepare", prepare, max_batch=MAX_CLAIM, max_waiting=MAX_HINTS
         )
-        self._forward: Batcher[Job | VolumeSlice, EngineOutput] = Batcher(
-            "forward",
-            _run,
-            max_batch=lambda job: _model(job).engine.max_batch,
-            max_waiting=MAX_PREPARED,
-            key=lambda job: _model(job).id,
-        )
+        self.forward = forward_stage()
         self._conclude: Stage[tuple[Job, Outcome]] = Stage(
             "conclude", self._conclusion, max_batch=MAX_CONCLUDE, max_waiting=MAX_PREPARED
         )
-        self._stages = (self._prepare, self._forward, self._conclude)
-        self._volumes = VolumeLane(
-            jobs, files, models, leases, self._ends, forward=self._forward.submit, settings=volumes
-        )
+        self._stages = (self._prepare, self.forward, self._conclude)
 
     def start(self) -> None:
         """Begin to take messages."""
         for stage in reversed(self._stages):
             stage.start()
-        self._volumes.start()
 
     def submit(self, message: SegmentMessage) -> None:
         """Queue the job; while shutting down it is left to other workers."""
@@ -93,21 +74,23 @@ class InferenceWorker:
         except Closed:
             _log.info("left_to_others", job_id=message.job_id, request_id=message.request_id)
 
-    def submit_volume(self, message: SegmentVolumeMessage) -> None:
-        """Remember the volume; while shutting down it is left to other workers."""
-        self._volumes.submit(message)
-
     def wait_for_room(self, timeout_s: float) -> bool:
         """Whether the worker wants more messages, within the time."""
         return self._prepare.wait_for_room(timeout_s)
 
     def stop(self, drain_s: float) -> None:
         """Finish what was taken, as far as the time goes, and give the rest back to the queue."""
+        self.close(drain_s)
+        self.give_back()
+
+    def close(self, drain_s: float) -> None:
+        """Take nothing more, and finish what was taken as far as the time goes."""
         deadline = time.monotonic() + drain_s
-        self._volumes.halt()
         for stage in self._stages:
             stage.close(deadline - time.monotonic())
-        self._volumes.join(deadline - time.monotonic())
+
+    def give_back(self) -> None:
+        """Claims that are still held, of volumes too, go back to the queue; models are closed."""
         self._models.close()
         left = self._leases.held()
         if left:
@@ -122,7 +105,7 @@ class InferenceWorker:
             self._prepare.put_anyway(job)
 
     def _to_forward(self, job: Job) -> None:
-        self._forward.submit(job, lambda outcome: self._to_conclude(job, outcome))
+        self.forward.submit(job, lambda outcome: self._to_conclude(job, outcome))
 
     def _to_conclude(self, job: Job, outcome: Outcome) -> None:
         with suppress(Closed):  # the time to stop was over before the network had answered: as above
@@ -131,11 +114,11 @@ class InferenceWorker:
     def _conclusion(self, batch: Sequence[tuple[Job, Outcome]]) -> None:
         done = []
         for job, outcome in batch:
-            with self._ends.guard(job):
+            with self.ends.guard(job):
                 answer = self._measured(job, outcome)
                 done.append((job, answer.result, answer.warnings))
         if done:
-            self._ends.succeed(done)
+            self.ends.succeed(done)
 
     def _measured(self, job: Job, outcome: Outcome) -> Measured:
         """Measure, and keep the map before the row says that there is one."""
@@ -147,27 +130,10 @@ class InferenceWorker:
             )
             raise InferenceFailed(f"The network could not be run on this image ({type(outcome).__name__}).")
         watch = Stopwatch()
-        answer = measured(_model(job), outcome, job.size, job.spacing, job.claim.threshold)
+        answer = measured(model_of(job), outcome, job.size, job.spacing, job.claim.threshold)
         if self._leases.holds(job.claim):  # not for a job that was deleted meanwhile
             self._files.write(probability_path(job.claim.id), answer.probability_png)
             if answer.labels_png is not None:
                 self._files.write(labels_path(job.claim.id), answer.labels_png)
         job.postprocess_ms = watch.ms()
         return answer
-
-
-def _run(jobs: list[Job | VolumeSlice]) -> Sequence[EngineOutput]:
-    """One pass of the network for jobs of one model."""
-    inputs = [job.x_CHW for job in jobs if job.x_CHW is not None]
-    watch = Stopwatch()
-    # One input is not copied into a batch.
-    output = _model(jobs[0]).engine.predict(inputs[0][None] if len(inputs) == 1 else np.stack(inputs))
-    took_ms = watch.ms()
-    for job in jobs:  # the slices of a volume are added up
-        job.forward_ms = took_ms / len(jobs) if isinstance(job, VolumeSlice) else took_ms
-    return [EngineOutput(*arrays) for arrays in zip(*output, strict=True)]
-
-
-def _model(job: Job | VolumeSlice) -> ServedModel:
-    assert job.model is not None  # jobs come here from `Prepare`, which sets it
-    return job.model

@@ -17,6 +17,7 @@ from shared.volumes.grid import Plane
 from shared.volumes.voxel_size import MaybeSpacing
 from trainer.engines.engine import EngineOutput
 from trainer.engines.warm_models import ServedModel
+from trainer.inference.forward import Outcome, Submit, VolumeSlice
 from trainer.inference.job import Stopwatch
 from trainer.inference.stage import Closed
 from trainer.volumes.arrays import new_array
@@ -28,18 +29,6 @@ from trainer.volumes.order import LABEL, PROBABILITY, VOLUME
 SHARE = 8
 # A single slice may look odd; so many of the slices with something in them say that the volume is another kind.
 _UNLIKE_SHARE = 0.1
-
-Outcome = EngineOutput | Exception
-Submit = Callable[["VolumeSlice", Callable[[Outcome], None]], None]
-
-
-@dataclass(slots=True)
-class VolumeSlice:
-    """One slice on its way through the network."""
-
-    model: ServedModel | None
-    x_CHW: np.ndarray | None
-    forward_ms: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,7 +19,6 @@ from trainer.engines.warm_models import WarmModels
 from trainer.inference import finish
 from trainer.inference.claims import Leases
 from trainer.inference.worker import InferenceWorker
-from trainer.volumes.settings import VolumeSettings
 
 DARK = np.zeros((SIZE, SIZE, 3), np.uint8)
 
@@ -33,9 +31,7 @@ class Bench:
         self.engine = engine or FakeEngine()
         self.models = WarmModels(open_model or (lambda id: served(self.engine, id)), limit=3)
         self.leases = Leases(jobs, "w1", 10)
-        self.worker = InferenceWorker(
-            jobs, files, self.link, self.models, self.leases, VolumeSettings(Path("unused"))
-        )
+        self.worker = InferenceWorker(jobs, files, self.link, self.models, self.leases)
 
     def run(self, *ids):
         """Submit, and wait for the ends."""

@@ -16,6 +16,7 @@ from trainer.engines.warm_models import WarmModels
 from trainer.inference.claims import Leases
 from trainer.inference.worker import InferenceWorker
 from trainer.volumes.settings import VolumeSettings
+from trainer.volumes.volume_loop import VolumeLane
 from trainer.volumes.workspace import Sweeper, sweep
 
 # What it does is what the source says: the stored file of these tests is a line of Python.
@@ -55,8 +56,25 @@ class Bench:
         self.leases = Leases(jobs, "w1", 10)
         self.work = tmp_path / "work"
         settings = VolumeSettings(self.work, command=(sys.executable, "-c", CHILD), **changes)
-        self.worker = InferenceWorker(jobs, files, self.link, self.models, self.leases, settings)
+        self.worker = InferenceWorker(jobs, files, self.link, self.models, self.leases)
+        self.volumes = VolumeLane(
+            jobs,
+            files,
+            self.models,
+            self.leases,
+            self.worker.ends,
+            forward=self.worker.forward.submit,
+            settings=settings,
+        )
         self.worker.start()
+        self.volumes.start()
+
+    def stop(self):
+        """As the worker process does it."""
+        self.volumes.halt()
+        self.worker.close(5)
+        self.volumes.join(5)
+        self.worker.give_back()
 
     def volume(self, does="volume()\nfinish()"):
         new = NewSegmentation(
@@ -64,7 +82,7 @@ class Bench:
         )
         self.files.write(source_path(new.id), does.encode())
         self.jobs.accept(new)
-        self.worker.submit_volume(SegmentVolumeMessage(new.id, "r-1"))
+        self.volumes.submit(SegmentVolumeMessage(new.id, "r-1"))
         return new.id
 
     def until(self, holds, seconds=20):
@@ -83,7 +101,7 @@ def bench(jobs, files, tmp_path):
     made = Bench(jobs, files, tmp_path)
     yield made
     made.engine.go.set()
-    made.worker.stop(5)
+    made.stop()
 
 
 def test_a_volume_ends_with_its_result_and_its_files_and_without_what_was_sent(bench):
@@ -126,14 +144,14 @@ def test_a_child_that_is_gone_for_no_fault_of_the_file_leaves_the_job_to_another
     bench.until(lambda: bench.jobs.get(id).attempts == 1 and not list(bench.work.glob("*")))
     assert bench.jobs.get(id).status == "running"
     clock.skip(60)  # the lease runs out
-    bench.worker.submit_volume(SegmentVolumeMessage(id, "r-1"))
+    bench.volumes.submit(SegmentVolumeMessage(id, "r-1"))
     assert bench.ended(id).status == "succeeded"
 
 
 def test_a_volume_whose_files_are_gone_fails(bench):
     new = NewSegmentation(owner="o", request_id="r-1", image={}, model_id="m", kind=SegmentationKind.VOLUME)
     bench.jobs.accept(new)
-    bench.worker.submit_volume(SegmentVolumeMessage(new.id, "r-1"))
+    bench.volumes.submit(SegmentVolumeMessage(new.id, "r-1"))
     assert bench.ended(new.id).error["code"] == "pixels_gone"
 
 
@@ -154,7 +172,7 @@ def test_a_volume_that_takes_too_long_lets_the_next_one_go_on(jobs, files, tmp_p
         assert (row.status, row.error["code"]) == ("failed", "volume_failed")
         assert "1 seconds" in row.error["message"]
     finally:
-        bench.worker.stop(5)
+        bench.stop()
 
 
 def test_a_job_that_was_deleted_stores_nothing_in_a_pacs(bench):
@@ -211,7 +229,7 @@ def test_what_was_sent_is_swept_once_its_job_has_ended(bench, jobs, files):
 def test_a_worker_that_stops_gives_the_volume_back(bench):
     id = bench.volume("volume()\ntime.sleep(600)")
     bench.until(lambda: list(bench.work.glob("*/volume.npy")))
-    bench.worker.stop(5)
+    bench.stop()
     row = bench.jobs.get(id)
     assert (row.status, row.attempts) == ("queued", 0)
     assert bench.files.exists(source_path(id))
@@ -234,7 +252,7 @@ def test_a_hint_that_comes_again_and_again_is_one(bench):
     first = bench.volume("time.sleep(0.5)\nvolume()\nfinish()")
     second = bench.volume()
     for _ in range(5):
-        bench.worker.submit_volume(SegmentVolumeMessage(second, "r-1"))
+        bench.volumes.submit(SegmentVolumeMessage(second, "r-1"))
     assert bench.ended(first).status == bench.ended(second).status == "succeeded"
     assert bench.jobs.get(second).attempts == 1
 
