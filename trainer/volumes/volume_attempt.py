@@ -23,7 +23,8 @@ from trainer.inference.pipeline import UNLIKE_DETAIL
 from trainer.jobs.child_process import ChildProcess
 from trainer.jobs.failures import error_of
 from trainer.jobs.oom import out_of_memory_kills
-from trainer.volumes.forward import Passed, Submit, pass_slices
+from trainer.inference.forward import Submit
+from trainer.volumes.forward import Passed, pass_slices
 from trainer.volumes.order import VolumeOrder
 from trainer.volumes.settings import VolumeSettings
 from trainer.volumes.workspace import VolumeWorkspace
