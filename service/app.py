@@ -1,7 +1,5 @@
 """create_app: the one place that builds the API and wires its parts together."""
 
-import os
-from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask, Response, request
@@ -23,45 +21,16 @@ from service.api import (
     training_runs,
 )
 from service.container import EXTENSION, Services
-from service.intake.acceptance import Acceptance
-from service.intake.datasets import DatasetIntake
-from service.intake.encoder_weights import EncoderWeights
-from service.intake.evaluations import Evaluating
-from service.intake.model_import import ModelArchives
-from service.intake.pacs_series import Fetching
-from service.intake.presets import read_presets
-from service.intake.served_models import Catalogue, Workforce
-from service.intake.slices import Segmenter
-from service.intake.training_runs import Training
-from service.intake.volumes import VolumeIntake
-from service.job_queue import Jobs, RedisJobs
+from service.job_queue import JobQueue
 from service.pages import api_docs, assets, login, script_pages, segmentation_pages
-from service.presentation.dataset_previews import Previews
-from service.presentation.run_events import Streams
-from service.presentation.run_report import RunReports
-from service.presentation.slice_pictures import Renderings
-from service.presentation.volume_pictures import VolumeRenderings
 from service.settings import ServiceSettings
+from service.stored import Stored
 from service.web import allowed_hosts, auth, logs, problems, security_headers
-from service.web.metrics import Metrics
 from service.web.multipart import MAX_FIELD_BYTES, MAX_PARTS, StrictRequest
 from service.web.request_body import BodyGuard
-from service.web.uploads import Uploads, uploads_folder
 from shared.database.database import Database
-from shared.database.idempotency import Idempotency
-from shared.database.keys import Keys
-from shared.database.models import Models
-from shared.database.workers import Workers
 from shared.files.store import FileStore
-from shared.jobs.datasets import Datasets
-from shared.jobs.evaluations import Evaluations
-from shared.jobs.last_failures import Failures
-from shared.jobs.segmentations import SegmentationJobs
-from shared.jobs.throughput import Throughput
-from shared.jobs.training_runs import TrainingRuns
-from shared.pictures.picture import DecodeLimits
 from shared.pictures.proportions import true_size
-from shared.reported import read_reported
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 BLUEPRINTS = (
@@ -111,8 +80,8 @@ class Application(Flask):
 
 def create_app(
     settings: ServiceSettings,
-    jobs: Jobs | None = None,
-    store: FileStore | None = None,
+    queue: JobQueue | None = None,
+    files: FileStore | None = None,
     database: Database | None = None,
 ) -> Flask:
     """The WSGI application. The parts that reach out of the process are arguments, so that tests bring their own."""
@@ -132,9 +101,9 @@ def create_app(
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
-    parts = _build(settings, jobs, store, database)
+    parts = Services.build(settings, Stored.open(settings, queue, files, database))
     app.extensions[EXTENSION] = parts
-    auth.register(app, auth.Authenticator(parts.keys, open_access=settings.open_access))
+    auth.register(app, auth.Authenticator(parts.stored.keys, open_access=settings.open_access))
     # the last registered runs first after a request: headers come last, so that the log line and metrics see all
     security_headers.register(app)
     parts.metrics.register(app)
@@ -156,118 +125,3 @@ def create_app(
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
-
-
-def _build(
-    settings: ServiceSettings, jobs: Jobs | None, store: FileStore | None, database: Database | None
-) -> Services:
-    stored = settings.store
-    threads = settings.web_threads
-    database = database or Database(stored.database_url, pool_size=min(threads, 10), max_overflow=threads)
-    jobs = jobs or RedisJobs(stored.redis_url, stored.broker_url, threads=threads)
-    files = store or FileStore(stored.store_url)
-    models, workers = Models(database), Workers(database)
-    rows = SegmentationJobs(database, max_attempts=stored.max_attempts)
-    dataset_rows = Datasets(database, max_attempts=stored.max_attempts)
-    idempotency = Idempotency(database)
-    catalogue = Catalogue(models)
-    at_once = max(2, os.cpu_count() or 2)
-    uploads = Uploads(uploads_folder(stored.data_dir))
-    acceptance = Acceptance(segmentations=rows, idempotency=idempotency, files=files, jobs=jobs)
-    workforce = Workforce(workers, settings.worker_seen_s)
-    retention = timedelta(hours=stored.retention_hours)
-    segmenter = Segmenter(
-        acceptance=acceptance,
-        catalogue=catalogue,
-        workforce=workforce,
-        files=files,
-        jobs=jobs,
-        limits=DecodeLimits(max_pixels=settings.max_pixels),
-        max_queued=settings.max_queued,
-        retention=retention,
-        decoders=at_once,
-    )
-    volumes = VolumeIntake(
-        acceptance=acceptance,
-        segmentations=rows,
-        catalogue=catalogue,
-        workforce=workforce,
-        files=files,
-        jobs=jobs,
-        uploads=uploads,
-        max_queued=settings.max_queued_volumes,
-        retention=retention,
-    )
-    runs, presets = TrainingRuns(database), read_presets(settings.recipes_dir)
-    reported = read_reported(settings.recipes_dir)
-    training = Training(
-        runs=runs,
-        datasets=dataset_rows,
-        idempotency=idempotency,
-        jobs=jobs,
-        presets=presets,
-        encoder_weights=EncoderWeights(workers, settings.worker_seen_s),
-        max_queued=settings.max_queued_runs,
-    )
-    evaluation_rows = Evaluations(database, max_attempts=stored.max_attempts)
-    evaluating = Evaluating(
-        evaluations=evaluation_rows,
-        datasets=dataset_rows,
-        models=models,
-        files=files,
-        idempotency=idempotency,
-        jobs=jobs,
-        max_queued=settings.max_queued_runs,
-    )
-    return Services(
-        settings=settings,
-        database=database,
-        files=files,
-        jobs=jobs,
-        keys=Keys(database),
-        models=models,
-        archives=ModelArchives(
-            files, models, stored.models_dir, stored.data_dir / "uploads", settings.max_model_bytes
-        ),
-        workers=workers,
-        throughput=Throughput(database),
-        failures=Failures(database),
-        segmentations=rows,
-        datasets=dataset_rows,
-        dataset_intake=DatasetIntake(
-            datasets=dataset_rows,
-            idempotency=idempotency,
-            files=files,
-            jobs=jobs,
-            settings=settings.datasets,
-        ),
-        previews=Previews(files, settings.datasets.datasets_dir, at_once),
-        uploads=uploads,
-        catalogue=catalogue,
-        segmenter=segmenter,
-        volumes=volumes,
-        fetching=Fetching(
-            servers=settings.dicomweb.servers,
-            catalogue=catalogue,
-            volumes=volumes,
-            segmentations=rows,
-            idempotency=idempotency,
-        ),
-        renderings=Renderings(files, at_once),
-        volume_renderings=VolumeRenderings(files, at_once),
-        runs=runs,
-        presets=presets,
-        reported=reported,
-        training=training,
-        streams=Streams(runs, most=max(1, threads // 4), seconds=settings.sse_s),
-        run_reports=RunReports(
-            datasets=dataset_rows,
-            models=models,
-            files=files,
-            presets=presets,
-            reported=reported,
-        ),
-        evaluations=evaluation_rows,
-        evaluating=evaluating,
-        metrics=Metrics(),
-    )

@@ -1,39 +1,15 @@
-"""What create_app builds, in one place, for the views to find."""
+"""What create_app builds, in one place, for the views to find: each room's parts are built in that room."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
 
 from flask import current_app
 
-from service.intake.datasets import DatasetIntake
-from service.intake.evaluations import Evaluating
-from service.intake.model_import import ModelArchives
-from service.intake.pacs_series import Fetching
-from service.intake.presets import Presets
-from service.intake.served_models import Catalogue
-from service.intake.slices import Segmenter
-from service.intake.training_runs import Training
-from service.intake.volumes import VolumeIntake
-from service.job_queue import Jobs
-from service.presentation.dataset_previews import Previews
-from service.presentation.run_events import Streams
-from service.presentation.run_report import RunReports
-from service.presentation.slice_pictures import Renderings
-from service.presentation.volume_pictures import VolumeRenderings
+from service.intake.parts import Intake
+from service.presentation.parts import Presentation
 from service.settings import ServiceSettings
+from service.stored import Stored
 from service.web.metrics import Metrics
-from service.web.uploads import Uploads
-from shared.database.database import Database
-from shared.database.keys import Keys
-from shared.database.models import Models
-from shared.database.workers import Workers
-from shared.files.store import FileStore
-from shared.jobs.datasets import Datasets
-from shared.jobs.evaluations import Evaluations
-from shared.jobs.last_failures import Failures
-from shared.jobs.segmentations import SegmentationJobs
-from shared.jobs.throughput import Throughput
-from shared.jobs.training_runs import TrainingRuns
-from shared.reported import Reported
 
 EXTENSION = "services"
 
@@ -43,35 +19,16 @@ class Services:
     """The parts of a running API."""
 
     settings: ServiceSettings
-    database: Database
-    files: FileStore
-    jobs: Jobs
-    keys: Keys
-    models: Models
-    archives: ModelArchives
-    workers: Workers
-    throughput: Throughput
-    failures: Failures
-    segmentations: SegmentationJobs
-    datasets: Datasets
-    dataset_intake: DatasetIntake
-    previews: Previews
-    uploads: Uploads
-    catalogue: Catalogue
-    segmenter: Segmenter
-    volumes: VolumeIntake
-    fetching: Fetching
-    renderings: Renderings
-    volume_renderings: VolumeRenderings
-    runs: TrainingRuns
-    presets: Presets
-    reported: Reported
-    training: Training
-    streams: Streams
-    run_reports: RunReports
-    evaluations: Evaluations
-    evaluating: Evaluating
-    metrics: Metrics
+    stored: Stored
+    intake: Intake
+    presentation: Presentation
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @classmethod
+    def build(cls, settings: ServiceSettings, stored: Stored) -> Self:
+        """All rooms, over what is stored."""
+        intake = Intake.build(settings, stored)
+        return cls(settings, stored, intake, Presentation.build(settings, stored, intake.presets))
 
 
 def services() -> Services:

@@ -98,7 +98,7 @@ def post_worker_init(worker: Any) -> None:
     """Streams of events end when the worker is asked to stop; it would wait for each as long as `graceful_timeout`."""
     from service.container import EXTENSION
 
-    streams = worker.wsgi.extensions[EXTENSION].streams
+    streams = worker.wsgi.extensions[EXTENSION].presentation.run_events
     stop: Any = signal.getsignal(signal.SIGTERM)
 
     def end_streams_too(number: int, frame: Any) -> None:

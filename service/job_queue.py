@@ -41,7 +41,7 @@ WAIT_SLACK_S = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Jobs(Protocol):
+class JobQueue(Protocol):
     """What the API asks of a queue; tests bring their own."""
 
     def waiting(self, queue: Queue = Queue.INFERENCE) -> int:
@@ -69,7 +69,7 @@ class Jobs(Protocol):
         ...
 
 
-class RedisJobs:
+class RedisJobQueue:
     """Celery's queue on Redis. Every call connects anew after a failure, so Redis may come and go."""
 
     def __init__(self, redis_url: str, broker_url: str, *, threads: int, wait_s: float = 20.0) -> None:

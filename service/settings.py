@@ -42,6 +42,11 @@ class ServiceSettings:
     web_threads: int = 96
     log_level: str = "info"
 
+    @property
+    def pictures_at_once(self) -> int:
+        """How many pictures are decoded, or painted, at the same time: a large one takes 100 MB meanwhile."""
+        return max(2, os.cpu_count() or 2)
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """Read the environment; raises ConfigError that names every bad setting and what to do."""

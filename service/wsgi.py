@@ -14,5 +14,5 @@ def create() -> Flask:
     settings = ServiceSettings.from_env()
     logs.configure(settings.log_level)
     app = create_app(settings)
-    prepare(settings, app.extensions[EXTENSION].database)
+    prepare(settings, app.extensions[EXTENSION].stored.database)
     return app

@@ -24,7 +24,7 @@ _BODY = {"required": True, "content": {"application/json": {"schema": AliasChang
 def list_aliases() -> Response:
     """List aliases"""
     require()
-    items = [_present(name, alias) for name, alias in services().models.aliases().items()]
+    items = [_present(name, alias) for name, alias in services().stored.models.aliases().items()]
     return jsonify({"items": items, "next": None})
 
 
@@ -42,9 +42,9 @@ def set_alias(alias: str) -> Response:
     principal = require(Scope.ADMIN)
     model_id = body(AliasChange)["model"]
     parts = services()
-    parts.models.set_alias(alias, model_id, actor=principal.owner)
-    parts.catalogue.forget()
-    return jsonify(_present(alias, parts.models.aliases().get(alias, AliasView(model_id, model_id))))
+    parts.stored.models.set_alias(alias, model_id, actor=principal.owner)
+    parts.intake.catalogue.forget()
+    return jsonify(_present(alias, parts.stored.models.aliases().get(alias, AliasView(model_id, model_id))))
 
 
 @blueprint.delete("/v1/models/aliases/<alias>")
@@ -59,8 +59,8 @@ def delete_alias(alias: str) -> Response:
         raise Conflict(f"{alias} names the model that is used where none is; point it elsewhere.")
     if not alias.isprintable():  # PostgreSQL refuses a NUL in a text with an error of its own
         raise NotFound
-    services().models.delete_alias(alias, actor=principal.owner)
-    services().catalogue.forget()
+    services().stored.models.delete_alias(alias, actor=principal.owner)
+    services().intake.catalogue.forget()
     return Response(status=204)
 
 

@@ -30,7 +30,7 @@ def read_catalog() -> Response:
     `POST /v1/training-runs` takes.
     """
     require(Scope.TRAIN)
-    presets = services().presets.all()
+    presets = services().intake.presets.all()
     return jsonify(
         {
             "architectures": _table(catalog.MODELS, "encoders"),
@@ -81,7 +81,7 @@ def _augmentations() -> list[dict[str, Any]]:
 
 def _preset(preset: Preset) -> dict[str, Any]:
     recipe = preset.recipe
-    reports = [asdict(report) for report in services().reported.of(preset.name)]
+    reports = [asdict(report) for report in services().presentation.reported.of(preset.name)]
     for report in reports:
         del report["recipe"]
     return {

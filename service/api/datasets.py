@@ -11,7 +11,7 @@ from flask_smorest import Blueprint
 
 from service.api.operation import answer, header, leads_to, operation, picture
 from service.container import services
-from service.intake.datasets import DatasetOrder
+from service.intake.datasets import DatasetRequest
 from service.presentation.dataset_previews import Preview, Wanted
 from service.presentation.documents import timestamp
 from service.schemas.common import ListQuery
@@ -78,8 +78,8 @@ def create_dataset() -> Response:
     if request.mimetype == "application/json":
         values = body(DatasetBody)
         return _submit(principal, values, folder=values["folder"])
-    parts.jobs.ping()  # rather than after gigabytes
-    with parts.uploads.receiving() as reception:
+    parts.stored.queue.ping()  # rather than after gigabytes
+    with parts.intake.uploads.receiving() as reception:
         values, upload = _read_form(reception)
         return _submit(principal, values, upload=upload)
 
@@ -90,7 +90,7 @@ def list_datasets() -> Response:
     """List datasets, newest first"""
     principal = require(Scope.TRAIN)
     asked = query(ListQuery)
-    page = services().datasets.list(principal.sees, asked["limit"], asked["cursor"])
+    page = services().stored.datasets.list(principal.sees, asked["limit"], asked["cursor"])
     return jsonify({"items": [present(dataset) for dataset in page.items], "next": page.next})
 
 
@@ -111,7 +111,7 @@ def delete_dataset(dataset_id: str) -> Response:
 
     Models that were trained on it stay; runs that still need it fail.
     """
-    services().dataset_intake.remove(find_dataset(dataset_id))
+    services().intake.datasets.remove(find_dataset(dataset_id))
     return Response(status=204)
 
 
@@ -134,7 +134,7 @@ def dataset_preview(dataset_id: str) -> Response:
     """
     dataset, asked = find_dataset(dataset_id), query(PreviewQuery)
     modality = asked.pop("modality", None)
-    with services().previews.find(dataset, Wanted(**asked)) as preview:
+    with services().presentation.datasets.find(dataset, Wanted(**asked)) as preview:
         text = json.dumps([dataset.id, str(dataset.finished_at), str(preview.item.image), modality])
         validator = hashlib.sha256(text.encode()).hexdigest()[:32]
         if validator in request.if_none_match:
@@ -163,7 +163,7 @@ def find_dataset(dataset_id: str) -> DatasetView:
     principal = require(Scope.TRAIN)
     if not dataset_id.isascii() or not dataset_id.isalnum() or len(dataset_id) > 64:
         raise NotFound  # PostgreSQL refuses a NUL in a text with an error of its own
-    return services().datasets.get(dataset_id, owner=principal.sees)
+    return services().stored.datasets.get(dataset_id, owner=principal.sees)
 
 
 def present(dataset: DatasetView) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def _read_form(reception: Reception) -> tuple[dict[str, Any], Upload]:
 def _submit(
     principal: Principal, values: dict[str, Any], *, upload: Upload | None = None, folder: str | None = None
 ) -> Response:
-    order = DatasetOrder(
+    order = DatasetRequest(
         owner=principal.owner,
         request_id=g.request_id,
         name=values["name"],
@@ -217,8 +217,8 @@ def _submit(
         folder=folder,
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
-    dataset, replayed = services().dataset_intake.submit(order)
-    return _answer(dataset, 200 if replayed else 202, location=True)
+    accepted = services().intake.datasets.submit(order)
+    return _answer(accepted.view, 200 if accepted.replayed else 202, location=True)
 
 
 def _answer(dataset: DatasetView, status: int, *, location: bool = False) -> Response:

@@ -9,7 +9,7 @@ from flask_smorest import Blueprint
 from service.api.operation import answer, leads_to, operation
 from service.api.segmentations import RETRY_AFTER_S, present
 from service.container import services
-from service.intake.pacs_series import SeriesOrder
+from service.intake.pacs_series import SeriesRequest
 from service.schemas.dicomweb import JOB_BODY, DicomwebJob, DicomwebServerPage
 from service.schemas.examples import IDEMPOTENCY_HEADER
 from service.schemas.segmentations import Segmentation
@@ -49,12 +49,12 @@ def start_dicomweb_job() -> Response:
     A worker fetches the series (QIDO-RS, WADO-RS), segments it, and stores a DICOM SEG in the same study (STOW-RS). The
     job is a segmentation like any other. The same request again is the same job, so a PACS may ask twice.
     """
-    outcome = services().fetching.submit(_read_order(require(Scope.INFER).owner))
-    document = present(outcome.job)
+    accepted = services().intake.series.submit(_read_order(require(Scope.INFER).owner))
+    document = present(accepted.view)
     reply = jsonify(document)
-    reply.status_code = 200 if outcome.replayed else 202
+    reply.status_code = 200 if accepted.replayed else 202
     reply.headers["Location"] = document["links"]["self"]
-    if not outcome.job.ended:
+    if not accepted.view.ended:
         reply.headers["Retry-After"] = str(RETRY_AFTER_S)
     return reply
 
@@ -67,10 +67,10 @@ def list_dicomweb_servers() -> Response:
     Their names only: where they are is for the operator to know.
     """
     require(Scope.INFER)
-    return jsonify({"items": [{"name": name} for name in services().fetching.servers], "next": None})
+    return jsonify({"items": [{"name": name} for name in services().intake.series.servers], "next": None})
 
 
-def _read_order(owner: str) -> SeriesOrder:
+def _read_order(owner: str) -> SeriesRequest:
     """The body as an order; raises InvalidFields with all that is wrong."""
     problems: dict[str, list[str]] = {}
     try:
@@ -81,7 +81,7 @@ def _read_order(owner: str) -> SeriesOrder:
     _check(values, problems)
     if problems:
         raise InvalidFields("Some fields are wrong; `errors` names each.", errors=problems)
-    return SeriesOrder(
+    return SeriesRequest(
         owner=owner,
         request_id=g.request_id,
         idempotency_key=request.headers.get("Idempotency-Key"),
@@ -91,7 +91,7 @@ def _read_order(owner: str) -> SeriesOrder:
 
 def _check(values: dict[str, Any], problems: dict[str, list[str]]) -> None:
     """What can only be known here: which servers and models there are."""
-    fetching = services().fetching
+    fetching = services().intake.series
     if "server" in values and (wrong := fetching.check_server(values["server"])):
         problems["server"] = wrong
     if problems and "model" in values:  # otherwise `submit` says it, with its own code

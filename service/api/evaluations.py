@@ -8,7 +8,7 @@ from flask_smorest import Blueprint
 from service.api.html_reports import HTML, html_report
 from service.api.operation import answer, leads_to, operation
 from service.container import services
-from service.intake.evaluations import EvaluationOrder
+from service.intake.evaluations import EvaluationRequest
 from service.intake.lookup import find_model
 from service.presentation.documents import evaluation
 from service.schemas.common import ListQuery
@@ -48,7 +48,7 @@ def start_evaluation(model_id: str) -> Response:
     Patients whose pictures the model learned from are found by their content and kept out of the figures.
     """
     principal = require(Scope.TRAIN)
-    order = EvaluationOrder(
+    order = EvaluationRequest(
         owner=principal.owner,
         sees=principal.sees,
         request_id=g.request_id,
@@ -56,8 +56,8 @@ def start_evaluation(model_id: str) -> Response:
         given=json_object(),
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
-    made, replayed = services().evaluating.submit(order)
-    return _answer(made, 200 if replayed else 202)
+    accepted = services().intake.evaluations.submit(order)
+    return _answer(accepted.view, 200 if accepted.replayed else 202)
 
 
 @blueprint.get("/v1/models/<model_id>/evaluations")
@@ -68,7 +68,7 @@ def list_evaluations_of_model(model_id: str) -> Response:
     Without `result.per_patient`, which the evaluation itself has.
     """
     require(Scope.TRAIN)
-    return _page(find_model(services().models, model_id).id)
+    return _page(find_model(services().stored.models, model_id).id)
 
 
 @blueprint.get("/v1/evaluations")
@@ -102,7 +102,7 @@ def delete_evaluation(evaluation_id: str) -> Response:
     Also one that waits or runs: its process ends within seconds.
     """
     found = find_evaluation(evaluation_id)
-    services().evaluating.remove(found, actor=require(Scope.TRAIN).owner)
+    services().intake.evaluations.remove(found, actor=require(Scope.TRAIN).owner)
     return Response(status=204)
 
 
@@ -120,7 +120,7 @@ def evaluation_report(evaluation_id: str) -> Response:
     if found.status != EvaluationStatus.SUCCEEDED:
         raise Conflict(f"There is no report, because the evaluation has not succeeded: it is {found.status}.")
     try:
-        data = services().files.read(evaluation_report_path(found.id, found.fence))
+        data = services().stored.files.read(evaluation_report_path(found.id, found.fence))
     except FileNotFoundError:
         raise NotFound("The report of this evaluation is not in the file store any more.") from None
     return html_report(data, f"evaluation-{found.id}")
@@ -132,13 +132,13 @@ def find_evaluation(evaluation_id: str) -> EvaluationView:
     # PostgreSQL refuses a NUL in a text with an error of its own.
     if not (evaluation_id.isascii() and evaluation_id.isalnum()):
         raise NotFound
-    return services().evaluations.get(evaluation_id, owner=principal.sees)
+    return services().stored.evaluations.get(evaluation_id, owner=principal.sees)
 
 
 def _page(model_id: str | None) -> Response:
     principal = require(Scope.TRAIN)
     asked = query(ListQuery)
-    page = services().evaluations.list(principal.sees, asked["limit"], asked["cursor"], model=model_id)
+    page = services().stored.evaluations.list(principal.sees, asked["limit"], asked["cursor"], model=model_id)
     items: list[dict[str, Any]] = [
         evaluation(found, root=request.script_root, brief=True) for found in page.items
     ]

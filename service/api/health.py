@@ -63,26 +63,26 @@ def _check(look: Callable[[Services], str], parts: Services) -> dict[str, Any]:
 
 
 def _database(parts: Services) -> str:
-    parts.database.ping()
+    parts.stored.database.ping()
     return "Answers."
 
 
 def _redis(parts: Services) -> str:
-    parts.jobs.ping()
+    parts.stored.queue.ping()
     return "Answers."
 
 
 def _worker(parts: Services) -> str:
-    seen = parts.workers.seen(Queue.INFERENCE, LATELY_S)
+    seen = parts.stored.workers.seen(Queue.INFERENCE, LATELY_S)
     if not seen:
         raise NotReady(f"No inference worker was seen in the last {LATELY_S:g} seconds.")
     return f"{len(seen)} seen lately."
 
 
 def _model(parts: Services) -> str:
-    model, _ = parts.models.resolve(DEFAULT_ALIAS)
+    model, _ = parts.stored.models.resolve(DEFAULT_ALIAS)
     warm = {
-        model_id for worker in parts.workers.seen(Queue.INFERENCE, LATELY_S) for model_id in worker.models
+        model_id for worker in parts.stored.workers.seen(Queue.INFERENCE, LATELY_S) for model_id in worker.models
     }
     if model.id not in warm:
         raise NotReady(f"The default model, {model.id}, is not loaded by a worker yet.")

@@ -31,8 +31,8 @@ def list_models() -> Response:
     """List models, newest first"""
     require()
     asked = query(ListQuery)
-    page = services().models.list(asked["limit"], asked["cursor"])
-    aliases = services().models.aliases()
+    page = services().stored.models.list(asked["limit"], asked["cursor"])
+    aliases = services().stored.models.aliases()
     items = [model_card(model, aliases, root=request.script_root) for model in page.items]
     return jsonify({"items": items, "next": page.next})
 
@@ -54,15 +54,15 @@ def import_model() -> Response:
     """
     principal = require(Scope.ADMIN)
     parts = services()
-    with parts.uploads.receiving() as reception:
+    with parts.intake.uploads.receiving() as reception:
         receive(request, reception, parts.settings.max_model_bytes)
         form = read_form(request, fields=(), files=("file",))
         if "file" not in form.files:
             form.problems.setdefault("file", []).append("Is missing: send the archive in this field.")
         form.refuse_problems()
         with form.files["file"][0].path.open("rb") as file:
-            model, new = parts.archives.take_in(file, actor=principal.owner)
-    parts.catalogue.forget()
+            model, new = parts.intake.models.take_in(file, actor=principal.owner)
+    parts.intake.catalogue.forget()
     document = _present(model)
     reply = jsonify(document)
     reply.status_code = 201 if new else 200
@@ -90,8 +90,8 @@ def delete_model(model_id: str) -> Response:
     accepted for it and wait end as `failed`. Needs the scope `admin`.
     """
     principal = require(Scope.ADMIN)
-    services().archives.remove(_find(model_id), actor=principal.owner)
-    services().catalogue.forget()
+    services().intake.models.remove(_find(model_id), actor=principal.owner)
+    services().intake.catalogue.forget()
     return Response(status=204)
 
 
@@ -107,7 +107,7 @@ def archive_model(model_id: str) -> Response:
     """
     require(Scope.TRAIN)
     model = _find(model_id)
-    members = services().archives.members(model)
+    members = services().intake.models.members(model)
     return _file(model, ZIP, f"{model.id}.zip", lambda: packed(members))
 
 
@@ -117,7 +117,7 @@ def model_curves(model_id: str) -> Response:
     """The model's training as a picture, if it came with one"""
     require()
     model = _find(model_id)
-    png = services().archives.curves(model)
+    png = services().intake.models.curves(model)
     if png is None:
         raise NotFound(f"The model {model.id} came without a picture of its training.")
     return _file(model, PNG, f"{model.id}-curves.png", lambda: [png])
@@ -126,11 +126,11 @@ def model_curves(model_id: str) -> Response:
 def _find(model_id: str) -> StoredModel:
     if not model_id.isprintable():  # PostgreSQL refuses a NUL in a text with an error of its own
         raise NotFound
-    return services().models.get(model_id)
+    return services().stored.models.get(model_id)
 
 
 def _present(model: StoredModel) -> dict[str, Any]:
-    return model_card(model, services().models.aliases(), root=request.script_root)
+    return model_card(model, services().stored.models.aliases(), root=request.script_root)
 
 
 def _file(model: StoredModel, kind: str, name: str, make: Callable[[], Iterable[bytes]]) -> Response:

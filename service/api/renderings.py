@@ -137,7 +137,7 @@ def montage(job_id: str) -> Response:
     job, wish = _kept(job_id), query(MontageQuery)
     _require_volume(job)
     options = (wish["columns"], wish["slices"] == "all")
-    return _answer(job, PNG, "montage", lambda: services().volume_renderings.montage(job, *options), *options)
+    return _answer(job, PNG, "montage", lambda: services().presentation.volumes.montage(job, *options), *options)
 
 
 @blueprint.get("/v1/segmentations/<job_id>/mask.nii.gz")
@@ -174,7 +174,7 @@ def segmentation_object(job_id: str) -> Response:
 
 def _painter(job: SegmentationView) -> Painter:
     parts = services()
-    return parts.renderings if job.kind == SegmentationKind.PICTURE else parts.volume_renderings
+    return parts.presentation.slices if job.kind == SegmentationKind.PICTURE else parts.presentation.volumes
 
 
 def _require_volume(job: SegmentationView) -> None:
@@ -209,7 +209,7 @@ def _file(job: SegmentationView, path: str, kind: str, name: str) -> Response:
     if validator in request.if_none_match:
         answer = Response(status=304)
     else:
-        files = services().files
+        files = services().stored.files
         size = still_there(lambda: files.size(path))
         file = still_there(lambda: files.open(path))
         answer = Response(wrap_file(request.environ, file, _STEP), content_type=kind, direct_passthrough=True)

@@ -1,4 +1,4 @@
-"""The form of `POST /v1/segmentations` and of the upload page, as an order for a picture or for a volume."""
+"""The form of `POST /v1/segmentations` and of the upload page, as a request for a slice or for a volume."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import marshmallow as ma
 from flask import g, request
 
 from service.container import services
-from service.intake.slices import Order
+from service.intake.slices import SliceRequest
 from service.intake.upload_kinds import (
     FILE_FIELDS,
     MAX_FILES,
@@ -18,7 +18,7 @@ from service.intake.upload_kinds import (
     refuse_large_pictures,
     sort_files,
 )
-from service.intake.volumes import VolumeOrder
+from service.intake.volumes import VolumeRequest
 from service.schemas.segmentations import SegmentationFields
 from service.web.multipart import MAX_FIELD_BYTES, MAX_PARTS, Form, read_form, receive
 from shared.contract.errors import ImageError, InvalidFields, PayloadTooLarge, UnknownModel
@@ -28,16 +28,19 @@ _NAMES = tuple(_FIELDS.fields)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A valid request: an order for a picture or for a volume, and in what shape the answer has the mask."""
+class SegmentationForm:
+    """A valid form: for a slice or for a volume, how long to wait, and in what shape the answer has the mask."""
 
     mask_format: str
-    picture: Order | None = None
-    volume: VolumeOrder | None = None
+    wait: float
+    picture: SliceRequest | None = None
+    volume: VolumeRequest | None = None
 
 
 @contextmanager
-def asked(owner: str, *, also: tuple[str, ...] = (), drop_empty: bool = False) -> Iterator[Asked]:
+def read_segmentation_form(
+    owner: str, *, also: tuple[str, ...] = (), drop_empty: bool = False
+) -> Iterator[SegmentationForm]:
     """The current request's form; its files are there within the `with`.
 
     Raises BadRequest, PayloadTooLarge, ImageError, and InvalidFields with all problems at once. Pages send `also`
@@ -47,8 +50,8 @@ def asked(owner: str, *, also: tuple[str, ...] = (), drop_empty: bool = False) -
     limits = Limits(settings.max_upload_bytes, settings.max_volume_bytes)
     most = max(settings.max_upload_bytes, settings.max_volume_bytes)
     if (request.content_length or 0) > settings.max_upload_bytes + MAX_FIELD_BYTES:
-        services().volumes.require_room()
-    with services().uploads.receiving(in_memory=True, watch=refuse_large_pictures(limits)) as reception:
+        services().intake.volumes.require_room()
+    with services().intake.uploads.receiving(in_memory=True, watch=refuse_large_pictures(limits)) as reception:
         receive(request, reception, most, MAX_FILES + MAX_PARTS)
         form = read_form(request, fields=(*_NAMES, *also), files=FILE_FIELDS, several=True)
         sent, unusable = _sorted(form, limits)
@@ -59,7 +62,7 @@ def asked(owner: str, *, also: tuple[str, ...] = (), drop_empty: bool = False) -
         if unusable is not None:
             raise unusable
         assert sent is not None
-        yield _order(sent, values, owner)
+        yield _form(sent, values, owner)
 
 
 def _sorted(form: Form, limits: Limits) -> tuple[Sent | None, Exception | None]:
@@ -93,19 +96,20 @@ def _check_model(name: Any, problems: dict[str, list[str]]) -> None:
     if not problems or "model" in problems or not isinstance(name, str):
         return
     try:
-        services().catalogue.resolve(name)
+        services().intake.catalogue.resolve(name)
     except UnknownModel as error:
         problems.update(error.errors or {})
 
 
-def _order(sent: Sent, values: dict[str, Any], owner: str) -> Asked:
+def _form(sent: Sent, values: dict[str, Any], owner: str) -> SegmentationForm:
     common = {
         "owner": owner,
         "request_id": g.request_id,
-        **{name: values[name] for name in ("model", "threshold", "pixel_spacing_mm", "wait")},
+        **{name: values[name] for name in ("model", "threshold", "pixel_spacing_mm")},
         "idempotency_key": request.headers.get("Idempotency-Key"),
     }
     if sent.picture is not None:
-        return Asked(values["mask_format"], picture=Order(image=sent.picture, **common))
-    order = VolumeOrder(sent=sent, slice_spacing_mm=values["slice_spacing_mm"], **common)
-    return Asked(values["mask_format"], volume=order)
+        picture = SliceRequest(image=sent.picture, **common)
+        return SegmentationForm(values["mask_format"], values["wait"], picture=picture)
+    volume = VolumeRequest(sent=sent, slice_spacing_mm=values["slice_spacing_mm"], **common)
+    return SegmentationForm(values["mask_format"], values["wait"], volume=volume)

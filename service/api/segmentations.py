@@ -7,9 +7,9 @@ from flask import Response, jsonify, request
 from flask_smorest import Blueprint
 
 from service.api.operation import answer, leads_to, operation
-from service.api.segmentation_form import Asked, asked
+from service.api.segmentation_form import SegmentationForm, read_segmentation_form
 from service.container import services
-from service.intake.acceptance import Outcome
+from service.intake.acceptance import Accepted
 from service.presentation.documents import segmentation
 from service.schemas.examples import IDEMPOTENCY_HEADER, SEGMENTATION, SEGMENTATION_FORM
 from service.schemas.segmentations import (
@@ -61,9 +61,10 @@ def create() -> Response:
     A worker reads volumes: what is wrong with one is its `error`. With `Idempotency-Key` the same request sent again
     makes nothing new.
     """
-    with asked(require(Scope.INFER).owner) as order:
-        outcome = submit(order)
-    return answered(awaited(outcome, order), order.mask_format)
+    with read_segmentation_form(require(Scope.INFER).owner) as form:
+        accepted = submit(form)
+    # The uploaded files are let go by now.
+    return answered(awaited(accepted, form.wait), form.mask_format)
 
 
 @blueprint.get("/v1/segmentations")
@@ -74,7 +75,7 @@ def listing() -> Response:
     Without masks of volumes.
     """
     asked = query(SegmentationListQuery)
-    page = services().segmentations.list(require(Scope.INFER).sees, asked["limit"], asked["cursor"])
+    page = services().stored.segmentations.list(require(Scope.INFER).sees, asked["limit"], asked["cursor"])
     items = [_item(job, asked["mask_format"]) for job in page.items]
     return jsonify({"items": items, "next": page.next})
 
@@ -108,28 +109,28 @@ def delete(job_id: str) -> Response:
     return Response(status=204)
 
 
-def submit(order: Asked) -> Outcome:
-    """Accept what was sent; of a picture also wait for the end as long as was asked."""
-    if order.volume is not None:
-        return services().volumes.submit(order.volume)
-    assert order.picture is not None
-    return services().segmenter.submit(order.picture)
+def submit(form: SegmentationForm) -> Accepted[SegmentationView]:
+    """Accept what was sent."""
+    if form.volume is not None:
+        return services().intake.volumes.submit(form.volume)
+    assert form.picture is not None
+    return services().intake.slices.submit(form.picture)
 
 
-def awaited(outcome: Outcome, order: Asked) -> Outcome:
-    """Of a volume, whose files are let go by now: wait for its end as long as was asked."""
-    if order.volume is None or outcome.replayed:
-        return outcome
-    return Outcome(services().volumes.ended(outcome.job, order.volume.wait))
+def awaited(accepted: Accepted[SegmentationView], seconds: float) -> Accepted[SegmentationView]:
+    """With its end, if it comes within the time; what was there before is not waited for."""
+    if accepted.replayed:
+        return accepted
+    return Accepted(services().intake.job_end.wait(accepted.view, seconds))
 
 
-def answered(outcome: Outcome, mask_format: str = "rle") -> Response:
+def answered(accepted: Accepted[SegmentationView], mask_format: str = "rle") -> Response:
     """201 where it has ended, 202 where it has not, 200 where it was there before."""
-    document = present(outcome.job, mask_format)
+    document = present(accepted.view, mask_format)
     reply = jsonify(document)
-    reply.status_code = 200 if outcome.replayed else 201 if outcome.job.ended else 202
+    reply.status_code = 200 if accepted.replayed else 201 if accepted.view.ended else 202
     reply.headers["Location"] = document["links"]["self"]
-    if not outcome.job.ended:
+    if not accepted.view.ended:
         reply.headers["Retry-After"] = str(RETRY_AFTER_S)
     return reply
 
@@ -139,16 +140,16 @@ def find(job_id: str) -> SegmentationView:
     principal = require(Scope.INFER)
     if not _ID.fullmatch(job_id):  # PostgreSQL refuses a NUL in a text with an error of its own
         raise NotFound
-    return services().segmentations.get(job_id, owner=principal.sees)
+    return services().stored.segmentations.get(job_id, owner=principal.sees)
 
 
 def remove(job: SegmentationView) -> None:
     """Cancel the job, wipe its row and delete its files; a second time changes nothing."""
     parts = services()
-    parts.segmentations.delete_pixels(job.id)
-    parts.jobs.withdraw(job.id)
-    parts.files.delete_tree(segmentation_folder(job.id))
-    parts.segmentations.files_removed([job.id])
+    parts.stored.segmentations.delete_pixels(job.id)
+    parts.stored.queue.withdraw(job.id)
+    parts.stored.files.delete_tree(segmentation_folder(job.id))
+    parts.stored.segmentations.files_removed([job.id])
 
 
 def _item(job: SegmentationView, mask_format: str) -> dict[str, Any]:
@@ -158,5 +159,5 @@ def _item(job: SegmentationView, mask_format: str) -> dict[str, Any]:
 
 def present(job: SegmentationView, mask_format: str = "rle") -> dict[str, Any]:
     """The resource as JSON; raises Gone."""
-    model = services().catalogue.used(job.model_id)
+    model = services().intake.catalogue.used(job.model_id)
     return segmentation(job, model, root=request.script_root, mask_format=mask_format)

@@ -39,13 +39,13 @@ def system() -> Response:
             "version": VERSION,
             "key": _key(principal),
             "queues": {queue: {"waiting": waiting} for queue, waiting in _queues().items()},
-            "workers": [_worker(worker) for worker in parts.workers.seen(within_s=SEEN_S)],
-            "jobs": parts.segmentations.count_by_status(),
-            "training_runs": parts.runs.count_by_status(),
-            "datasets": parts.datasets.count_by_status(),
-            "evaluations": parts.evaluations.count_by_status(),
-            "throughput": asdict(parts.throughput.lately()),
-            "errors": [_failure(failure) for failure in parts.failures.last(principal.sees)],
+            "workers": [_worker(worker) for worker in parts.stored.workers.seen(within_s=SEEN_S)],
+            "jobs": parts.stored.segmentations.count_by_status(),
+            "training_runs": parts.stored.runs.count_by_status(),
+            "datasets": parts.stored.datasets.count_by_status(),
+            "evaluations": parts.stored.evaluations.count_by_status(),
+            "throughput": asdict(parts.stored.throughput.lately()),
+            "errors": [_failure(failure) for failure in parts.stored.failures.last(principal.sees)],
             "limits": _limits(parts.settings),
         }
     )
@@ -57,12 +57,12 @@ def metrics() -> Response:
     """Prometheus metrics"""
     require()
     parts = services()
-    workers = [worker.queue for worker in parts.workers.seen(within_s=SEEN_S)]
+    workers = [worker.queue for worker in parts.stored.workers.seen(within_s=SEEN_S)]
     rows = {
-        "segmentation_jobs": parts.segmentations.count_by_status(),
-        "training_runs": parts.runs.count_by_status(),
-        "datasets": parts.datasets.count_by_status(),
-        "evaluations": parts.evaluations.count_by_status(),
+        "segmentation_jobs": parts.stored.segmentations.count_by_status(),
+        "training_runs": parts.stored.runs.count_by_status(),
+        "datasets": parts.stored.datasets.count_by_status(),
+        "evaluations": parts.stored.evaluations.count_by_status(),
     }
     text = parts.metrics.exposition(_queues(), rows, workers)
     return Response(text, content_type=CONTENT_TYPE)
@@ -73,7 +73,7 @@ def _queues() -> dict[str, int | None]:
     lengths: dict[str, int | None] = {}
     for queue in Queue:
         try:
-            lengths[queue.value] = services().jobs.waiting(queue)
+            lengths[queue.value] = services().stored.queue.waiting(queue)
         except QueueUnavailable:
             lengths[queue.value] = None
     return lengths

@@ -61,7 +61,7 @@ def run_events(run_id: str) -> Response:
     """
     run = find_run(run_id)
     after = _after()
-    streams = services().streams
+    streams = services().presentation.run_events
     if streams.nothing_left(run, after):
         return Response(status=204)
     leave = streams.enter()
@@ -84,7 +84,7 @@ def run_log(run_id: str) -> Response:
     """
     run, tail = find_run(run_id), query(LogQuery)["tail"]
     try:
-        file = services().files.open(run_log_path(run.id))
+        file = services().stored.files.open(run_log_path(run.id))
     except FileNotFoundError:
         raise NotFound("This run has no log yet.") from None
     reply = Response(pieces(file), content_type="text/plain; charset=utf-8")
@@ -126,7 +126,7 @@ def run_report(run_id: str) -> Response:
     run goes on it shows what there is.
     """
     run = find_run(run_id)
-    values = services().run_reports.values(run, root=request.script_root)
+    values = services().presentation.run_reports.values(run, root=request.script_root)
     return html_report(render_template("run_report.html", **values), f"training-run-{run.id}")
 
 
@@ -145,7 +145,7 @@ def _picture(run_id: str, name: str) -> Response:
     """It changes while the run goes on: 304 for a client that has this one."""
     run = find_run(run_id)
     try:
-        data = services().files.read(run_picture_path(run.id, name))
+        data = services().stored.files.read(run_picture_path(run.id, name))
     except FileNotFoundError:
         raise NotFound("This run has no such picture yet.") from None
     reply = Response(data, content_type="image/png")

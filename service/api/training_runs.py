@@ -5,7 +5,7 @@ from flask_smorest import Blueprint
 
 from service.api.operation import answer, leads_to, operation
 from service.container import services
-from service.intake.training_runs import RunOrder
+from service.intake.training_runs import RunRequest
 from service.presentation.documents import training_run
 from service.schemas.common import ListQuery
 from service.schemas.examples import IDEMPOTENCY_HEADER
@@ -56,15 +56,15 @@ def start_run() -> Response:
     by field, before anything starts.
     """
     principal = require(Scope.TRAIN)
-    order = RunOrder(
+    order = RunRequest(
         owner=principal.owner,
         sees=principal.sees,
         request_id=g.request_id,
         given=json_object(),
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
-    run, replayed = services().training.submit(order)
-    return _answer(run, 200 if replayed else 202)
+    accepted = services().intake.runs.submit(order)
+    return _answer(accepted.view, 200 if accepted.replayed else 202)
 
 
 @blueprint.get("/v1/training-runs")
@@ -73,7 +73,7 @@ def list_runs() -> Response:
     """List training runs, newest first"""
     principal = require(Scope.TRAIN)
     asked = query(ListQuery)
-    page = services().runs.list(principal.sees, asked["limit"], asked["cursor"])
+    page = services().stored.runs.list(principal.sees, asked["limit"], asked["cursor"])
     items = [training_run(run, root=request.script_root) for run in page.items]
     return jsonify({"items": items, "next": page.next})
 
@@ -101,7 +101,7 @@ def cancel_run(run_id: str) -> Response:
 
     409 if it has ended. Its last checkpoint is kept, so that it can be resumed.
     """
-    run = services().training.cancel(find_run(run_id))
+    run = services().intake.runs.cancel(find_run(run_id))
     return _answer(run, 200 if run.ended else 202)
 
 
@@ -115,7 +115,7 @@ def resume_run(run_id: str) -> Response:
 
     It goes on from its last checkpoint, or from the beginning where there is none. 409 in any other state.
     """
-    return _answer(services().training.resume(find_run(run_id), g.request_id), 202)
+    return _answer(services().intake.runs.resume(find_run(run_id), g.request_id), 202)
 
 
 @blueprint.delete("/v1/training-runs/<run_id>")
@@ -129,8 +129,8 @@ def delete_run(run_id: str) -> Response:
     Its model stays. 409 while it has not ended: cancel it first.
     """
     run = find_run(run_id)
-    services().runs.delete(run.id, actor=require(Scope.TRAIN).owner)
-    services().files.delete_tree(run_folder(run.id))
+    services().stored.runs.delete(run.id, actor=require(Scope.TRAIN).owner)
+    services().stored.files.delete_tree(run_folder(run.id))
     return Response(status=204)
 
 
@@ -140,7 +140,7 @@ def find_run(run_id: str) -> RunView:
     # PostgreSQL refuses a NUL in a text with an error of its own.
     if not (run_id.isascii() and run_id.isalnum()):
         raise NotFound
-    return services().runs.get(run_id, owner=principal.sees)
+    return services().stored.runs.get(run_id, owner=principal.sees)
 
 
 def _answer(run: RunView, status: int) -> Response:

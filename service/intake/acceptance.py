@@ -1,113 +1,137 @@
-"""What every new segmentation goes through, whatever it is made from: row, message, waiting for the end. No Flask."""
+"""What everything that is accepted goes through: Idempotency-Key, files, row, message. Half of it is never left."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.intake.idempotency import made_before
-from service.job_queue import Jobs
-from shared.contract.errors import ServiceError, StorageUnavailable
+from service.intake.idempotency import abandon, made_before
+from service.job_queue import JobQueue
+from shared.contract.errors import QueueUnavailable, StorageUnavailable
 from shared.contract.messages import Message
-from shared.contract.names import SegmentationStatus
 from shared.database.idempotency import Idempotency
-from shared.files.paths import segmentation_folder
-from shared.files.store import FileStore
-from shared.jobs.segmentations import NewSegmentation, SegmentationJobs, SegmentationView
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The job, and whether it was there before (Idempotency-Key)."""
+class NewRow(Protocol):
+    """What a row is made from; its id is known before."""
 
-    job: SegmentationView
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def owner(self) -> str: ...
+
+    @property
+    def request_id(self) -> str: ...
+
+
+New = TypeVar("New", bound=NewRow)
+NewIn = TypeVar("NewIn", bound=NewRow, contravariant=True)
+View = TypeVar("View")
+ViewOut = TypeVar("ViewOut", covariant=True)
+
+
+class Table(Protocol[NewIn, ViewOut]):
+    """What the tables of durable work have in common for those who accept it."""
+
+    def accept(self, new: NewIn, *, idempotency_key: str | None = None) -> ViewOut:
+        """Insert the row; the Idempotency-Key is completed in the same transaction."""
+        ...
+
+    def discard(self, id: str) -> bool:
+        """Take a row back whose message could not be sent; False if a worker has it already."""
+        ...
+
+    def get(self, id: str, *, owner: str | None = None) -> ViewOut:
+        """The row; NotFound."""
+        ...
+
+
+@dataclass(frozen=True)
+class Accepted(Generic[View]):
+    """The resource, and whether it was there before (Idempotency-Key)."""
+
+    view: View
     replayed: bool = False
 
 
-class Acceptance:
-    """What is accepted survives the death of any process; where accepting breaks off, nothing is left behind."""
+class Acceptance(Generic[New, View]):
+    """Accepts rows of one table. What is accepted survives the death of any process."""
 
     def __init__(
-        self, *, segmentations: SegmentationJobs, idempotency: Idempotency, files: FileStore, jobs: Jobs
+        self,
+        table: Table[New, View],
+        message: Callable[[str, str], Message],
+        *,
+        idempotency: Idempotency,
+        queue: JobQueue,
+        forget: Callable[[str], None] = lambda id: None,
     ) -> None:
-        self._segmentations, self._idempotency = segmentations, idempotency
-        self._files, self._jobs = files, jobs
+        """`message`: of the row's id and the request's. `forget`: remove what was kept for an id before its row."""
+        self._table, self._message = table, message
+        self._idempotency, self._queue, self._forget = idempotency, queue, forget
 
-    def before(self, owner: str, idempotency_key: str | None, fingerprint: str) -> SegmentationView | None:
-        """What this Idempotency-Key made before, or None when there is work to do; then `undone` or `enter` it."""
+    def submit(
+        self,
+        owner: str,
+        idempotency_key: str | None,
+        fingerprint: str,
+        make: Callable[[], New],
+        keep: Callable[[New], None] = lambda new: None,
+    ) -> Accepted[View]:
+        """What this Idempotency-Key made before, else what `accept` makes."""
+        before = self.before(owner, idempotency_key, fingerprint)
+        if before is not None:
+            return Accepted(before, replayed=True)
+        return Accepted(self.accept(owner, idempotency_key, make, keep))
+
+    def before(self, owner: str, idempotency_key: str | None, fingerprint: str) -> View | None:
+        """What this Idempotency-Key made before, or None when there is work to do: then `accept`."""
         made = made_before(self._idempotency, owner, idempotency_key, fingerprint)
-        return None if made is None else self._segmentations.get(made, owner=owner)
+        return None if made is None else self._table.get(made, owner=owner)
 
-    def enter(
-        self, new: NewSegmentation, message: Message, idempotency_key: str | None = None
-    ) -> SegmentationView:
-        """Row and message, when the files are there. Raises QueueUnavailable, SQLAlchemyError."""
-        job = self._segmentations.accept(new, idempotency_key=idempotency_key)
-        try:
-            self._jobs.send(message)
-        except ServiceError:
-            # False: a worker has it all the same (the message arrived, its receipt did not)
-            if self._segmentations.discard(new.id):
-                raise
-        return job
+    def accept(
+        self,
+        owner: str,
+        idempotency_key: str | None,
+        make: Callable[[], New],
+        keep: Callable[[New], None] = lambda new: None,
+    ) -> View:
+        """`make` (checks), `keep` (files), row, message: in this order, so that each is there before others hear of it.
 
-    @contextmanager
-    def undone(self, new: NewSegmentation, idempotency_key: str | None) -> Iterator[None]:
-        """Leave nothing behind where accepting breaks off."""
+        Raises what `make` and `keep` raise, QueueUnavailable and StorageUnavailable; then nothing is left behind, and
+        the Idempotency-Key is free again.
+        """
+        new: New | None = None
         try:
-            yield
+            new = make()
+            keep(new)
+            view = self._table.accept(new, idempotency_key=idempotency_key)
+            self._announce(new)
+            return view
         except Exception as error:
-            self._jobs.withdraw(new.id)
-            self._clean(new, idempotency_key)
+            self._clean(owner, idempotency_key, new)
             if isinstance(error, (OSError, SQLAlchemyError)):
                 _log.exception("not_accepted")
                 raise StorageUnavailable from error
             raise
 
-    def _clean(self, new: NewSegmentation, idempotency_key: str | None) -> None:
+    def _announce(self, new: New) -> None:
         try:
-            self._files.delete_tree(segmentation_folder(new.id))
-            if idempotency_key is not None:
-                self._idempotency.abandon(new.owner, idempotency_key, made=new.id)
-        except (OSError, SQLAlchemyError):
-            _log.exception("not_cleaned")
+            self._queue.send(self._message(new.id, new.request_id))
+        except QueueUnavailable:
+            # False: a worker has it all the same (it found the row, or the message arrived and its receipt did not)
+            if self._table.discard(new.id):
+                raise
 
-    def ended(self, job: SegmentationView, seconds: float) -> SegmentationView:
-        """The job as it is after its end, or after `seconds`."""
-        if seconds <= 0:
-            return job
-        said = self._jobs.wait(job.id, seconds)
-        if said is not None:
-            with_end = _with_end(job, said)
-            if with_end is not None:
-                return with_end
-        return self._segmentations.get(job.id)
-
-
-def _with_end(job: SegmentationView, said: dict[str, Any]) -> SegmentationView | None:
-    """The job with what the worker pushed, which spares reading its row; None if the push says too little."""
-    try:
-        status = SegmentationStatus(said["status"])
-        return replace(
-            job,
-            status=status,
-            progress=1.0 if status == SegmentationStatus.SUCCEEDED else job.progress,
-            started_at=_time(said.get("started_at")),
-            finished_at=datetime.fromisoformat(said["finished_at"]),
-            result=said["result"],
-            warnings=said["warnings"],
-            timings=said["timings"],
-            error=said.get("error"),
-        )
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    def _clean(self, owner: str, idempotency_key: str | None, new: New | None) -> None:
+        if new is not None:
+            try:
+                self._forget(new.id)
+            except OSError:
+                _log.exception("not_cleaned")
+        abandon(self._idempotency, owner, idempotency_key, made=new.id if new else None)

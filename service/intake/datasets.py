@@ -1,31 +1,23 @@
-"""Taking a dataset in: look the archive through, store it, queue its validation. No Flask."""
+"""Taking a dataset in: look the archive through, store it, queue its validation."""
 
-import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from service.intake.idempotency import fingerprint, made_before
-from service.job_queue import Jobs
+from service.intake.acceptance import Acceptance, Accepted
+from service.intake.idempotency import fingerprint
+from service.job_queue import JobQueue
 from service.web.uploads import Upload
 from shared.contract.config import DatasetSettings
-from shared.contract.errors import InvalidFields, QueueUnavailable, StorageUnavailable
-from shared.contract.messages import ValidateDatasetMessage
-from shared.database.idempotency import Idempotency
+from shared.contract.errors import InvalidFields
 from shared.files.paths import dataset_archive_path, dataset_folder
 from shared.files.store import FileStore
 from shared.files.zip_checks import ArchiveLimits, check
 from shared.jobs.datasets import Datasets, DatasetView, NewDataset
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
-class DatasetOrder:
+class DatasetRequest:
     """One valid request: an upload, or a folder of the operator's."""
 
     owner: str
@@ -50,45 +42,37 @@ class DatasetIntake:
     def __init__(
         self,
         *,
+        acceptance: Acceptance[NewDataset, DatasetView],
         datasets: Datasets,
-        idempotency: Idempotency,
         files: FileStore,
-        jobs: Jobs,
+        queue: JobQueue,
         settings: DatasetSettings,
     ) -> None:
-        self._datasets, self._idempotency = datasets, idempotency
-        self._files, self._jobs = files, jobs
+        self._acceptance, self._datasets = acceptance, datasets
+        self._files, self._queue = files, queue
         self._datasets_dir = settings.datasets_dir
         self._limits = ArchiveLimits(settings.max_dataset_files, settings.max_dataset_unpacked_bytes)
         # the directory of a large archive takes 150 MB while it is looked through: not as many as there are threads
         self._checking = threading.BoundedSemaphore(2)
 
-    def submit(self, order: DatasetOrder) -> tuple[DatasetView, bool]:
-        """The dataset, and whether it was there before (Idempotency-Key).
+    def submit(self, asked: DatasetRequest) -> Accepted[DatasetView]:
+        """Accept the dataset.
 
         Raises InvalidFields, UnsafeArchive, QueueUnavailable, StorageUnavailable, IdempotencyInProgress and
         IdempotencyMismatch; then nothing was accepted and nothing is left behind.
         """
-        if order.folder is not None:
-            require_folder(self._datasets_dir, order.folder)
-        if order.upload is not None:
-            with self._checking, order.upload.path.open("rb") as file:
+        if asked.folder is not None:
+            require_folder(self._datasets_dir, asked.folder)
+        if asked.upload is not None:
+            with self._checking, asked.upload.path.open("rb") as file:
                 check(file, self._limits)
-        made = made_before(self._idempotency, order.owner, order.idempotency_key, order.fingerprint)
-        if made is not None:
-            return self._datasets.get(made, owner=order.owner), True
-        new = NewDataset(
-            owner=order.owner,
-            name=order.name,
-            format=order.format,
-            options=dict(order.options),
-            request_id=order.request_id,
-            folder=order.folder,
-            archive_bytes=order.upload.bytes if order.upload else None,
-            archive_sha256=order.upload.sha256 if order.upload else None,
+        return self._acceptance.submit(
+            asked.owner,
+            asked.idempotency_key,
+            asked.fingerprint,
+            lambda: _row(asked),
+            lambda new: self._keep(new.id, asked.upload),
         )
-        with self._undone(new, order.idempotency_key):
-            return self._accept(new, order), False
 
     def remove(self, dataset: DatasetView) -> None:
         """Delete it and its archive; a second time changes nothing. Workers remove their copies themselves."""
@@ -96,39 +80,24 @@ class DatasetIntake:
         self._files.delete_tree(dataset_folder(dataset.id))
         self._datasets.files_removed([dataset.id])
 
-    def _accept(self, new: NewDataset, order: DatasetOrder) -> DatasetView:
-        """File, row, message: in this order, so that each thing is there before somebody is told of it."""
-        self._jobs.ping()
-        if order.upload is not None:
-            order.upload.close()
-            self._files.put(dataset_archive_path(new.id), order.upload.path)
-        dataset = self._datasets.accept(new, idempotency_key=order.idempotency_key)
-        try:
-            self._jobs.send(ValidateDatasetMessage(new.id, new.request_id))
-        except QueueUnavailable:
-            if self._datasets.discard(new.id):  # False: a worker has found it meanwhile
-                raise
-        return dataset
+    def _keep(self, id: str, upload: Upload | None) -> None:
+        self._queue.ping()
+        if upload is not None:
+            upload.close()
+            self._files.put(dataset_archive_path(id), upload.path)
 
-    @contextmanager
-    def _undone(self, new: NewDataset, idempotency_key: str | None) -> Iterator[None]:
-        """Leave nothing behind where accepting breaks off."""
-        try:
-            yield
-        except Exception as error:
-            self._clean(new, idempotency_key)
-            if isinstance(error, (OSError, SQLAlchemyError)):
-                _log.exception("dataset_not_accepted")
-                raise StorageUnavailable from error
-            raise
 
-    def _clean(self, new: NewDataset, idempotency_key: str | None) -> None:
-        try:
-            self._files.delete_tree(dataset_folder(new.id))
-            if idempotency_key is not None:
-                self._idempotency.abandon(new.owner, idempotency_key, made=new.id)
-        except (OSError, SQLAlchemyError):
-            _log.exception("dataset_not_cleaned")
+def _row(asked: DatasetRequest) -> NewDataset:
+    return NewDataset(
+        owner=asked.owner,
+        name=asked.name,
+        format=asked.format,
+        options=dict(asked.options),
+        request_id=asked.request_id,
+        folder=asked.folder,
+        archive_bytes=asked.upload.bytes if asked.upload else None,
+        archive_sha256=asked.upload.sha256 if asked.upload else None,
+    )
 
 
 def require_folder(datasets_dir: Path | None, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Whether training workers can begin an encoder with ImageNet weights, asked before a run is accepted. No Flask."""
+"""Whether training workers can begin an encoder with ImageNet weights, asked before a run is accepted."""
 
 from shared.contract.names import Queue
 from shared.database.workers import Workers, WorkerView
@@ -7,7 +7,7 @@ from shared.recipe import Recipe
 ANY = "*"
 
 
-class EncoderWeights:
+class EncoderWeightsCheck:
     """`seen_s`: a worker that showed life so many seconds ago is alive."""
 
     def __init__(self, workers: Workers, seen_s: float) -> None:

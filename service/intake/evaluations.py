@@ -1,16 +1,15 @@
-"""Taking evaluations in: check, accept, queue, delete. No Flask."""
+"""Taking evaluations in: check, accept, queue, delete."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from service.intake.idempotency import abandon, fingerprint, made_before, undone
+from service.intake.acceptance import Acceptance, Accepted
+from service.intake.idempotency import fingerprint
 from service.intake.lookup import find_dataset, find_model, ready_dataset
-from service.job_queue import Jobs
-from shared.contract.errors import InvalidFields, QueueFull, QueueUnavailable, UnknownModel
-from shared.contract.messages import EvaluateMessage
-from shared.database.idempotency import Idempotency
+from service.job_queue import JobQueue
+from shared.contract.errors import InvalidFields, QueueFull, UnknownModel
 from shared.database.models import Models
 from shared.files.paths import evaluation_folder
 from shared.files.store import FileStore
@@ -26,7 +25,7 @@ Problems = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
-class EvaluationOrder:
+class EvaluationRequest:
     """One request for an evaluation; `given` is its JSON object, `sees` whose datasets it may use (None: all).
 
     `model` is an id or an alias, as it was asked for.
@@ -40,64 +39,54 @@ class EvaluationOrder:
     idempotency_key: str | None = None
 
 
-class Evaluating:
+class EvaluationIntake:
     """Accepts evaluations. Workers look for them in the database themselves; a message only wakes them up."""
 
     def __init__(
         self,
         *,
+        acceptance: Acceptance[NewEvaluation, EvaluationView],
         evaluations: Evaluations,
         datasets: Datasets,
         models: Models,
         files: FileStore,
-        idempotency: Idempotency,
-        jobs: Jobs,
+        queue: JobQueue,
         max_queued: int,
     ) -> None:
-        self._evaluations, self._datasets, self._models = evaluations, datasets, models
-        self._files, self._idempotency, self._jobs = files, idempotency, jobs
+        self._acceptance, self._evaluations = acceptance, evaluations
+        self._datasets, self._models = datasets, models
+        self._files, self._queue = files, queue
         self._max_queued = max_queued
 
-    def submit(self, order: EvaluationOrder) -> tuple[EvaluationView, bool]:
-        """The evaluation, and whether it was there before (Idempotency-Key).
+    def submit(self, asked: EvaluationRequest) -> Accepted[EvaluationView]:
+        """Accept the evaluation.
 
         Raises NotFound (the model), InvalidFields, QueueFull, QueueUnavailable, IdempotencyInProgress and
         IdempotencyMismatch; then nothing was accepted.
         """
         # The reference as it stands: an alias may have moved since, and a model have gone.
-        digest = fingerprint("evaluations", order.model, dict(order.given))
-        made = made_before(self._idempotency, order.owner, order.idempotency_key, digest)
-        if made is not None:
-            return self._evaluations.get(made, owner=order.owner), True
-        with undone(self._idempotency, order.owner, order.idempotency_key):
-            return self._accept(order), False
+        digest = fingerprint("evaluations", asked.model, dict(asked.given))
+        return self._acceptance.submit(asked.owner, asked.idempotency_key, digest, lambda: self._row(asked))
 
     def remove(self, evaluation: EvaluationView, *, actor: str) -> None:
         """Delete it and its report; a worker that is doing it breaks off. A second time changes nothing."""
         self._evaluations.delete(evaluation.id, actor=actor)
         self._files.delete_tree(evaluation_folder(evaluation.id))
 
-    def _accept(self, order: EvaluationOrder) -> EvaluationView:
-        """Row, then message: what cannot be announced is taken back, unless a worker has found it meanwhile."""
-        new = self._checked(order, find_model(self._models, order.model).card)
+    def _row(self, asked: EvaluationRequest) -> NewEvaluation:
+        """Raises what is wrong with the request."""
+        new = self._checked(asked, find_model(self._models, asked.model).card)
         self._require_room()
-        evaluation = self._evaluations.accept(new, idempotency_key=order.idempotency_key)
-        try:
-            self._jobs.send(EvaluateMessage(evaluation.id, evaluation.request_id))
-        except QueueUnavailable:
-            if self._evaluations.discard(evaluation.id):
-                abandon(self._idempotency, order.owner, order.idempotency_key, made=evaluation.id)
-                raise
-        return evaluation
+        return new
 
     def _require_room(self) -> None:
-        self._jobs.ping()
+        self._queue.ping()
         if self._evaluations.queued_count() >= self._max_queued:
             raise QueueFull(f"{self._max_queued} evaluations wait already; come back later.")
 
-    def _checked(self, order: EvaluationOrder, model: ModelCard) -> NewEvaluation:
+    def _checked(self, asked: EvaluationRequest, model: ModelCard) -> NewEvaluation:
         """What was asked for; raises InvalidFields with everything that is wrong with it."""
-        given = order.given
+        given = asked.given
         problems: Problems = {
             str(name)[:_LONGEST_NAME]: ["unknown field"] for name in given if name not in FIELDS
         }
@@ -109,9 +98,9 @@ class Evaluating:
         flips = given.get("test_time_augmentation")
         if not isinstance(flips, bool | None):
             problems["test_time_augmentation"] = ["must be true, false or null"]
-        find = partial(find_dataset, self._datasets, order.owner, order.sees)
+        find = partial(find_dataset, self._datasets, asked.owner, asked.sees)
         dataset = ready_dataset(given, find, "evaluated on", problems)
-        against = self._against(order.given, model, problems)
+        against = self._against(asked.given, model, problems)
         if dataset is not None:
             _check_channels(dataset, model, "dataset", problems)
             if against is not None:
@@ -119,13 +108,13 @@ class Evaluating:
         if problems or dataset is None:
             raise InvalidFields("This evaluation cannot be done; `errors` names each field.", problems)
         return NewEvaluation(
-            owner=order.owner,
+            owner=asked.owner,
             model_id=model.id,
             against_id=against.id if against else None,
             dataset_id=dataset.id,
             split=split,
             test_time_augmentation=flips,
-            request_id=order.request_id,
+            request_id=asked.request_id,
         )
 
     def _against(self, given: Mapping[str, Any], ours: ModelCard, problems: Problems) -> ModelCard | None:

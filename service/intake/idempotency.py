@@ -1,4 +1,4 @@
-"""Idempotency-Key: whether a request was sent before, in the words of the API. No Flask."""
+"""Idempotency-Key: whether a request was sent before, in the words of the API."""
 
 import hashlib
 import json

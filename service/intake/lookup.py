@@ -1,4 +1,4 @@
-"""A dataset or a model by what a client calls it. No Flask."""
+"""A dataset or a model by what a client calls it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress

@@ -1,10 +1,11 @@
-"""Taking in series that a worker fetches from a DICOMweb server: the same series is done once. No Flask."""
+"""Taking in series that a worker fetches from a DICOMweb server: the same series is done once."""
 
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 
-from service.intake.acceptance import Outcome
+from service.intake.acceptance import Acceptance, Accepted
 from service.intake.idempotency import fingerprint, undone
 from service.intake.served_models import Catalogue
 from service.intake.volumes import VolumeIntake, describe
@@ -23,7 +24,7 @@ _NOTHING_CAME_OF_IT = (SegmentationStatus.FAILED, SegmentationStatus.CANCELLED)
 
 
 @dataclass(frozen=True)
-class SeriesOrder:
+class SeriesRequest:
     """One request to segment a series of a server; `store`: put the segmentation beside it."""
 
     owner: str
@@ -43,7 +44,7 @@ class SeriesOrder:
         )
 
 
-class Fetching:
+class SeriesIntake:
     """Accepts series by their UIDs. Sent again within 24 hours, the same order is the same job, unless that failed."""
 
     def __init__(
@@ -51,12 +52,13 @@ class Fetching:
         *,
         servers: Collection[str],
         catalogue: Catalogue,
+        acceptance: Acceptance[NewSegmentation, SegmentationView],
         volumes: VolumeIntake,
         segmentations: SegmentationJobs,
         idempotency: Idempotency,
     ) -> None:
         self.servers = sorted(servers)
-        self._catalogue, self._volumes = catalogue, volumes
+        self._catalogue, self._acceptance, self._volumes = catalogue, acceptance, volumes
         self._segmentations, self._idempotency = segmentations, idempotency
 
     def check_server(self, name: str) -> list[str]:
@@ -74,25 +76,30 @@ class Fetching:
         except InvalidFields:
             raise InvalidFields("Some fields are wrong.", errors={"model": [ONE_SERIES]}) from None
 
-    def submit(self, order: SeriesOrder) -> Outcome:
+    def submit(self, asked: SeriesRequest) -> Accepted[SegmentationView]:
         """Accept the series, of a server that `check_server` has nothing against.
 
         Raises InvalidFields, UnknownModel, NoWorker, QueueFull, QueueUnavailable, StorageUnavailable,
         IdempotencyInProgress and IdempotencyMismatch; then nothing was accepted.
         """
-        model_id, alias = self.resolve(order.model)
-        key = order.idempotency_key
-        replay = self._volumes.before(order.owner, key, order.digest(order.model))
+        model_id, alias = self.resolve(asked.model)
+        key = asked.idempotency_key
+        replay = self._acceptance.before(asked.owner, key, asked.digest(asked.model))
         if replay is not None:
-            return Outcome(replay, replayed=True)
-        same = _OURS + order.digest(model_id)
-        with undone(self._idempotency, order.owner, key):
-            known = self._known(order.owner, same)
-            job = known or self._volumes.accept(_row(order, model_id, alias, self._volumes), None, same)
+            return Accepted(replay, replayed=True)
+        same = _OURS + asked.digest(model_id)
+
+        def make() -> NewSegmentation:
+            self._volumes.require_room()
+            return _row(asked, model_id, alias, self._volumes.retention)
+
+        with undone(self._idempotency, asked.owner, key):
+            known = self._known(asked.owner, same)
+            job = known or self._acceptance.accept(asked.owner, same, make)
             if key is not None:
                 # A kill just before leaves the client's key open for two minutes; then it leads here again, by `same`.
-                self._idempotency.complete(order.owner, key, job.id)
-        return Outcome(job, replayed=known is not None)
+                self._idempotency.complete(asked.owner, key, job.id)
+        return Accepted(job, replayed=known is not None)
 
     def _known(self, owner: str, same: str) -> SegmentationView | None:
         """The job that does this already; None when it is ours to make, and then the place is held for us."""
@@ -120,15 +127,15 @@ class Fetching:
         return None if job.gone or job.status in _NOTHING_CAME_OF_IT else job
 
 
-def _row(order: SeriesOrder, model_id: str, alias: str | None, volumes: VolumeIntake) -> NewSegmentation:
-    source = {"server": order.server, "study": order.study, "series": order.series, "store": order.store}
+def _row(asked: SeriesRequest, model_id: str, alias: str | None, retention: timedelta) -> NewSegmentation:
+    source = {"server": asked.server, "study": asked.study, "series": asked.series, "store": asked.store}
     return NewSegmentation(
-        owner=order.owner,
-        request_id=order.request_id,
+        owner=asked.owner,
+        request_id=asked.request_id,
         image=describe(format="DICOM", source=source),
         model_id=model_id,
         alias=alias,
-        threshold=order.threshold,
-        retention=volumes.retention,
+        threshold=asked.threshold,
+        retention=retention,
         kind=SegmentationKind.DICOMWEB,
     )

@@ -1,4 +1,4 @@
-"""From what a client asks for to what a run will do; all mistakes are found at once. No Flask."""
+"""From what a client asks for to what a run will do; all mistakes are found at once."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass

@@ -1,4 +1,4 @@
-"""Taking a slice in: decode, store, queue, wait. The API and the pages both come through here; no Flask."""
+"""Taking a slice in: decode, store, queue. The API and the pages both come through here."""
 
 import threading
 import time
@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from service.intake.acceptance import Acceptance, Outcome
+from service.intake.acceptance import Acceptance, Accepted
 from service.intake.idempotency import fingerprint
 from service.intake.served_models import Catalogue, Workforce
-from service.job_queue import Jobs
+from service.job_queue import JobQueue
 from service.web.uploads import Upload
 from shared.contract.errors import QueueFull
-from shared.contract.messages import SegmentMessage
 from shared.files.npy import to_npy
 from shared.files.paths import pixels_path
 from shared.files.store import FileStore
@@ -24,7 +23,7 @@ Spacing = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Order:
+class SliceRequest:
     """One valid request to segment a file."""
 
     owner: str
@@ -33,28 +32,27 @@ class Order:
     model: str
     threshold: float | None = None
     pixel_spacing_mm: Spacing | None = None
-    wait: float = 0.0
     idempotency_key: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        """Digest of what the client asked for; how long it waits and in what shape it reads are no part of it."""
+        """Digest of what the client asked for; when and in what shape it reads the answer is no part of it."""
         return fingerprint(
             "segmentations", self.model, self.threshold, self.pixel_spacing_mm, self.image.sha256
         )
 
 
-class Segmenter:
-    """Accepts slices. What is accepted survives the death of any process; what would be lost is refused."""
+class SliceIntake:
+    """Accepts slices; what would be lost is refused."""
 
     def __init__(
         self,
         *,
-        acceptance: Acceptance,
+        acceptance: Acceptance[NewSegmentation, SegmentationView],
         catalogue: Catalogue,
         workforce: Workforce,
         files: FileStore,
-        jobs: Jobs,
+        queue: JobQueue,
         limits: DecodeLimits,
         max_queued: int,
         retention: timedelta,
@@ -64,48 +62,46 @@ class Segmenter:
         self._catalogue = catalogue
         self._workforce = workforce
         self._files = files
-        self._jobs = jobs
+        self._queue = queue
         self._limits = limits
         self._max_queued = max_queued
         self._retention = retention
         # a 16 megapixel picture takes 100 MB while it is decoded: not as many at a time as there are threads
         self._decoding = threading.BoundedSemaphore(decoders)
 
-    def submit(self, order: Order) -> Outcome:
-        """Accept the slice and wait up to `order.wait` seconds for its end.
+    def submit(self, asked: SliceRequest) -> Accepted[SegmentationView]:
+        """Accept the slice.
 
         Raises ImageError, UnknownModel, NoWorker, QueueFull, QueueUnavailable, StorageUnavailable,
         IdempotencyInProgress and IdempotencyMismatch; then nothing was accepted and nothing is left behind.
         """
         started = time.perf_counter()
         with self._decoding:
-            picture = decode(order.image.data(), self._limits)
+            picture = decode(asked.image.data(), self._limits)
             pixels = to_npy(picture.pixels)
         decode_ms = round((time.perf_counter() - started) * 1000, 2)
-        model_id, alias = self._catalogue.resolve_for_pictures(order.model)
-        replay = self._acceptance.before(order.owner, order.idempotency_key, order.fingerprint)
-        if replay is not None:
-            return Outcome(replay, replayed=True)
-        new = NewSegmentation(
-            owner=order.owner,
-            request_id=order.request_id,
-            image=_describe(picture, order.image.sha256, order.pixel_spacing_mm, decode_ms),
-            model_id=model_id,
-            alias=alias,
-            threshold=order.threshold,
-            retention=self._retention,
-        )
-        job = self._accept(new, pixels, order.idempotency_key)
-        return Outcome(self._acceptance.ended(job, order.wait))
+        model_id, alias = self._catalogue.resolve_for_pictures(asked.model)
 
-    def _accept(self, new: NewSegmentation, pixels: bytes, idempotency_key: str | None) -> SegmentationView:
-        """Cache, file, row, message: in this order, so that each thing is there before somebody is told of it."""
-        with self._acceptance.undone(new, idempotency_key):
+        def make() -> NewSegmentation:
             self._workforce.require()
-            if self._jobs.offer(new.id, pixels) >= self._max_queued:
-                raise QueueFull(f"{self._max_queued} jobs wait already; come back in a moment.")
-            self._files.write(pixels_path(new.id), pixels)
-            return self._acceptance.enter(new, SegmentMessage(new.id, new.request_id), idempotency_key)
+            return NewSegmentation(
+                owner=asked.owner,
+                request_id=asked.request_id,
+                image=_describe(picture, asked.image.sha256, asked.pixel_spacing_mm, decode_ms),
+                model_id=model_id,
+                alias=alias,
+                threshold=asked.threshold,
+                retention=self._retention,
+            )
+
+        return self._acceptance.submit(
+            asked.owner, asked.idempotency_key, asked.fingerprint, make, lambda new: self._keep(new.id, pixels)
+        )
+
+    def _keep(self, id: str, pixels: bytes) -> None:
+        if self._queue.offer(id, pixels) >= self._max_queued:
+            raise QueueFull(f"{self._max_queued} jobs wait already; come back in a moment.")
+        self._files.write(pixels_path(id), pixels)
 
 
 def _describe(picture: Picture, sha256: str, spacing: Spacing | None, decode_ms: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Taking training runs in: check, accept, queue, cancel, resume. The API and the pages come through here; no Flask."""
+"""Taking training runs in: check, accept, queue, cancel, resume. The API and the pages come through here."""
 
 import logging
 from collections.abc import Mapping
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from service.intake.encoder_weights import EncoderWeights
-from service.intake.idempotency import abandon, fingerprint, made_before, undone
+from service.intake.acceptance import Acceptance, Accepted
+from service.intake.encoder_weights import EncoderWeightsCheck
+from service.intake.idempotency import fingerprint
 from service.intake.lookup import find_dataset
 from service.intake.presets import Presets
 from service.intake.run_specification import specify
-from service.job_queue import Jobs
+from service.job_queue import JobQueue
 from shared.contract.errors import Conflict, NotFound, QueueFull, QueueUnavailable
 from shared.contract.messages import TrainMessage
-from shared.database.idempotency import Idempotency
 from shared.jobs.datasets import Datasets
 from shared.jobs.training_runs import NewRun, RunView, TrainingRuns
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class RunOrder:
+class RunRequest:
     """One request for a run; `given` is its JSON object, `sees` whose datasets it may use (None: everybody's)."""
 
     owner: str
@@ -32,40 +32,36 @@ class RunOrder:
     idempotency_key: str | None = None
 
 
-class Training:
+class RunIntake:
     """Accepts runs. Workers look for runs in the database themselves; a message only wakes them up."""
 
     def __init__(
         self,
         *,
+        acceptance: Acceptance[NewRun, RunView],
         runs: TrainingRuns,
         datasets: Datasets,
-        idempotency: Idempotency,
-        jobs: Jobs,
+        queue: JobQueue,
         presets: Presets,
-        encoder_weights: EncoderWeights,
+        encoder_weights: EncoderWeightsCheck,
         max_queued: int,
     ) -> None:
+        self._acceptance = acceptance
         self._runs = runs
         self._datasets = datasets
-        self._idempotency = idempotency
-        self._jobs = jobs
+        self._queue = queue
         self._presets = presets
         self._encoder_weights = encoder_weights
         self._max_queued = max_queued
 
-    def submit(self, order: RunOrder) -> tuple[RunView, bool]:
-        """The run, and whether it was there before (Idempotency-Key).
+    def submit(self, asked: RunRequest) -> Accepted[RunView]:
+        """Accept the run.
 
         Raises InvalidFields, QueueFull, QueueUnavailable, IdempotencyInProgress and IdempotencyMismatch; then nothing
         was accepted.
         """
-        digest = fingerprint("training-runs", dict(order.given))
-        made = made_before(self._idempotency, order.owner, order.idempotency_key, digest)
-        if made is not None:
-            return self._runs.get(made, owner=order.owner), True
-        with undone(self._idempotency, order.owner, order.idempotency_key):
-            return self._accept(order), False
+        digest = fingerprint("training-runs", dict(asked.given))
+        return self._acceptance.submit(asked.owner, asked.idempotency_key, digest, lambda: self._row(asked))
 
     def cancel(self, run: RunView) -> RunView:
         """A run that waits is cancelled at once, a running one when its process is gone. Raises Conflict, NotFound."""
@@ -81,35 +77,27 @@ class Training:
         self._require_room()
         resumed = self._runs.resume(run.id)
         try:
-            self._jobs.send(TrainMessage(run.id, request_id))
+            self._queue.send(TrainMessage(run.id, request_id))
         except QueueUnavailable:
             _log.warning("not_woken")  # it is queued in the database, and found there
         return resumed
 
-    def _accept(self, order: RunOrder) -> RunView:
-        """Row, then message: what cannot be announced is taken back, unless a worker has found it meanwhile."""
-        find = partial(find_dataset, self._datasets, order.owner, order.sees)
-        specified = specify(order.given, self._presets, find, self._encoder_weights.lacking)
+    def _row(self, asked: RunRequest) -> NewRun:
+        """Raises what is wrong with the request."""
+        find = partial(find_dataset, self._datasets, asked.owner, asked.sees)
+        specified = specify(asked.given, self._presets, find, self._encoder_weights.lacking)
         self._require_room()
-        new = NewRun(
-            owner=order.owner,
+        return NewRun(
+            owner=asked.owner,
             name=specified.recipe.name,
             dataset_id=specified.dataset.id,
             recipe=specified.preset,
             specification=specified.recipe.to_dict(),
-            request_id=order.request_id,
+            request_id=asked.request_id,
         )
-        run = self._runs.accept(new, idempotency_key=order.idempotency_key)
-        try:
-            self._jobs.send(TrainMessage(run.id, run.request_id))
-        except QueueUnavailable:
-            if self._runs.discard(run.id):
-                abandon(self._idempotency, order.owner, order.idempotency_key, made=run.id)
-                raise
-        return run
 
     def _require_room(self) -> None:
-        self._jobs.ping()
+        self._queue.ping()
         if self._runs.queued_count() >= self._max_queued:
             raise QueueFull(f"{self._max_queued} training runs wait already; come back later.")
 

@@ -1,4 +1,4 @@
-"""What was sent: one picture, or a volume. Told by content, never by name, and no name is repeated. No Flask."""
+"""What was sent: one picture, or a volume. Told by content, never by name, and no name is repeated."""
 
 import mmap
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Taking a volume in: stored raw, as it was sent; a worker decodes it. No Flask."""
+"""Taking a volume in: stored raw, as it was sent; a worker decodes it."""
 
 import hashlib
 import shutil
@@ -10,15 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from service.intake.acceptance import Acceptance, Outcome
+from service.intake.acceptance import Acceptance, Accepted
 from service.intake.idempotency import fingerprint
 from service.intake.served_models import Catalogue, Workforce
 from service.intake.slices import Spacing
 from service.intake.upload_kinds import Sent
-from service.job_queue import Jobs
+from service.job_queue import JobQueue
 from service.web.uploads import Upload, Uploads
 from shared.contract.errors import QueueFull
-from shared.contract.messages import SegmentVolumeMessage
 from shared.contract.names import SegmentationKind
 from shared.files.paths import source_path
 from shared.files.store import FileStore
@@ -30,7 +29,7 @@ _STEP = 1 << 20
 
 
 @dataclass(frozen=True)
-class VolumeOrder:
+class VolumeRequest:
     """One valid request to segment a volume."""
 
     owner: str
@@ -40,7 +39,6 @@ class VolumeOrder:
     threshold: float | None = None
     pixel_spacing_mm: Spacing | None = None
     slice_spacing_mm: float | None = None
-    wait: float = 0.0
     idempotency_key: str | None = None
 
     @property
@@ -51,91 +49,71 @@ class VolumeOrder:
 
 
 class VolumeIntake:
-    """Accepts volumes: those whose files were sent, and those that a worker fetches."""
+    """Accepts volumes whose files were sent; says whether there is room for those that a worker fetches."""
 
     def __init__(
         self,
         *,
-        acceptance: Acceptance,
+        acceptance: Acceptance[NewSegmentation, SegmentationView],
         segmentations: SegmentationJobs,
         catalogue: Catalogue,
         workforce: Workforce,
         files: FileStore,
-        jobs: Jobs,
+        queue: JobQueue,
         uploads: Uploads,
         max_queued: int,
         retention: timedelta,
     ) -> None:
         self._acceptance, self._segmentations = acceptance, segmentations
         self._catalogue, self._workforce = catalogue, workforce
-        self._files, self._jobs, self._uploads = files, jobs, uploads
+        self._files, self._queue, self._uploads = files, queue, uploads
         self._max_queued = max_queued
         self.retention = retention
 
-    def submit(self, order: VolumeOrder) -> Outcome:
-        """Accept the volume; `ended` waits for its end, once the uploaded files are not needed any more.
+    def submit(self, asked: VolumeRequest) -> Accepted[SegmentationView]:
+        """Accept the volume.
 
         Raises InvalidFields, UnknownModel, NoWorker, QueueFull, QueueUnavailable, StorageUnavailable,
         IdempotencyInProgress and IdempotencyMismatch; then nothing was accepted and nothing is left behind.
         """
-        sent = order.sent
+        sent = asked.sent
         model_id, alias = self._catalogue.resolve_for_volumes(
-            order.model, sent.modalities, may_hold_all=sent.may_hold_all
+            asked.model, sent.modalities, may_hold_all=sent.may_hold_all
         )
-        replay = self._acceptance.before(order.owner, order.idempotency_key, order.fingerprint)
-        if replay is not None:
-            return Outcome(replay, replayed=True)
-        new = NewSegmentation(
-            owner=order.owner,
-            request_id=order.request_id,
-            image=describe(
-                format=sent.format,
-                sha256=sha256_of(sent.files),
-                files=sum(map(len, sent.files.values())),
-                modalities=sent.modalities,
-                pixel_spacing_mm=order.pixel_spacing_mm,
-                slice_spacing_mm=order.slice_spacing_mm,
-            ),
-            model_id=model_id,
-            alias=alias,
-            threshold=order.threshold,
-            retention=self.retention,
-            kind=SegmentationKind.VOLUME,
+        def make() -> NewSegmentation:
+            self.require_room()
+            return NewSegmentation(
+                owner=asked.owner,
+                request_id=asked.request_id,
+                image=describe(
+                    format=sent.format,
+                    sha256=sha256_of(sent.files),
+                    files=sum(map(len, sent.files.values())),
+                    modalities=sent.modalities,
+                    pixel_spacing_mm=asked.pixel_spacing_mm,
+                    slice_spacing_mm=asked.slice_spacing_mm,
+                ),
+                model_id=model_id,
+                alias=alias,
+                threshold=asked.threshold,
+                retention=self.retention,
+                kind=SegmentationKind.VOLUME,
+            )
+
+        return self._acceptance.submit(
+            asked.owner, asked.idempotency_key, asked.fingerprint, make, lambda new: self._keep(new.id, sent.files)
         )
-        return Outcome(self.accept(new, sent.files, order.idempotency_key))
 
     def require_room(self) -> None:
         """Raise NoWorker, QueueUnavailable or QueueFull, rather than after a gigabyte has arrived."""
         self._workforce.require()
-        self._jobs.ping()
+        self._queue.ping()
         if self._segmentations.queued_volumes() >= self._max_queued:
             raise QueueFull(f"{self._max_queued} volumes wait already; come back in a moment.")
 
-    def accept(
-        self,
-        new: NewSegmentation,
-        files: Mapping[str, Sequence[Upload]] | None = None,
-        idempotency_key: str | None = None,
-    ) -> SegmentationView:
-        """File, row, message: in this order. Without `files` the worker knows from `new.image` where to fetch them.
-
-        After `before` of the Idempotency-Key, which is free again where this raises.
-        """
-        with self._acceptance.undone(new, idempotency_key):
-            self.require_room()
-            if files is not None:
-                with self._packed(files) as source:
-                    self._files.put(source_path(new.id), source)
-            message = SegmentVolumeMessage(new.id, new.request_id)
-            return self._acceptance.enter(new, message, idempotency_key)
-
-    def before(self, owner: str, idempotency_key: str | None, fingerprint: str) -> SegmentationView | None:
-        """What this Idempotency-Key made before, or None when there is work to do."""
-        return self._acceptance.before(owner, idempotency_key, fingerprint)
-
-    def ended(self, job: SegmentationView, seconds: float) -> SegmentationView:
-        """The job as it is after its end, or after `seconds`."""
-        return self._acceptance.ended(job, seconds)
+    def _keep(self, id: str, files: Mapping[str, Sequence[Upload]]) -> None:
+        with self._packed(files) as source:
+            self._files.put(source_path(id), source)
 
     @contextmanager
     def _packed(self, files: Mapping[str, Sequence[Upload]]) -> Iterator[Path]:

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, g, redirect, render_template, request, send_from_directory, url_for
 from werkzeug.wrappers import Response
 
-from service.api.segmentation_form import asked
-from service.api.segmentations import find, present, remove, submit
+from service.api.segmentation_form import read_segmentation_form
+from service.api.segmentations import awaited, find, present, remove, submit
 from service.container import services
 from service.intake.upload_kinds import OF_MODALITIES
 from service.pages.login import check_form
@@ -91,15 +91,17 @@ def segment() -> Response | tuple[str, int]:
     """Segment what the form holds, then show its page; what is wrong is said above the form."""
     principal: Principal = g.principal
     try:
-        with asked(principal.owner, also=("csrf_token",), drop_empty=True) as order:
+        with read_segmentation_form(principal.owner, also=("csrf_token",), drop_empty=True) as form:
             check_form()
-            outcome = submit(order)
+            accepted = submit(form)
     except ServiceError as error:
         if (status := status_of(type(error))) == 500:
             raise
         document = problem_document(status, error.code, error.detail, title=error.title, errors=error.errors)
         return _form(document, request.form if status == 422 else {}), status
-    return redirect(url_for("pages.result", job_id=outcome.job.id), 303)
+    # A slice is there in a moment, and then its page needs no second look; a volume takes longer than one waits.
+    accepted = awaited(accepted, form.wait if form.picture else 0)
+    return redirect(url_for("pages.result", job_id=accepted.view.id), 303)
 
 
 @blueprint.get("/results/<job_id>")
@@ -117,7 +119,7 @@ def result(job_id: str) -> str:
 def results() -> str:
     """Results, newest first."""
     asked = query(ListQuery)
-    page = services().segmentations.list(g.principal.sees, asked["limit"], asked["cursor"])
+    page = services().stored.segmentations.list(g.principal.sees, asked["limit"], asked["cursor"])
     return render_template("results.html", jobs=[present(job, "none") for job in page.items], next=page.next)
 
 
@@ -131,8 +133,8 @@ def delete(job_id: str) -> Response:
 
 def _form(problem: Mapping[str, Any] | None = None, values: Mapping[str, str] | None = None) -> str:
     parts = services()
-    aliases = parts.models.aliases()
-    models = [model.id for model in parts.models.list(100).items]
+    aliases = parts.stored.models.aliases()
+    models = [model.id for model in parts.stored.models.list(100).items]
     return render_template(
         "home.html",
         problem=problem,

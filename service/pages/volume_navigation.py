@@ -1,4 +1,4 @@
-"""What the result page of a volume shows: one slice, its neighbours, and those with tumour. No Flask."""
+"""What the result page of a volume shows: one slice, its neighbours, and those with tumour."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Pictures of a dataset: a slice, and beside it the same with the outlines of its labels. No Flask."""
+"""Pictures of a dataset: a slice, and beside it the same with the outlines of its labels."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -60,7 +60,7 @@ class Preview:
         return render.side_by_side(pictures, pictures[shown.outlined], labels_HW)
 
 
-class Previews:
+class DatasetPreviews:
     """Reads single files straight out of the archive in the store, or out of the operator's folder."""
 
     def __init__(self, files: FileStore, datasets_dir: Path | None, painters: int = 4) -> None:

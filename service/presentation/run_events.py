@@ -1,4 +1,4 @@
-"""Server-sent events of a training run (WHATWG HTML, 9.2): what happened, and what happens. No Flask."""
+"""Server-sent events of a training run (WHATWG HTML, 9.2): what happened, and what happens."""
 
 import json
 import logging
@@ -21,8 +21,8 @@ PAGE = 500
 _log = logging.getLogger(__name__)
 
 
-class Streams:
-    """Streams of events; each holds a thread, so there are at most `most` at a time, and each ends after a while."""
+class RunEvents:
+    """RunEvents of events; each holds a thread, so there are at most `most` at a time, and each ends after a while."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What the report of a training run shows, put together from its row, its dataset, its model and pictures. No Flask."""
+"""What the report of a training run shows, put together from its row, its dataset, its model and pictures."""
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence

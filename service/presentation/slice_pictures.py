@@ -73,7 +73,7 @@ class Painter(Protocol):
         ...
 
 
-class Renderings:
+class SlicePictures:
     """The Painter of single pictures: from the stored pixels, probabilities and the result's mask."""
 
     def __init__(self, files: FileStore, painters: int = 4) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of a volume's slices, each read by itself: never the whole volume. No Flask."""
+"""Pictures of a volume's slices, each read by itself: never the whole volume."""
 
 import math
 import threading
@@ -36,7 +36,7 @@ T = TypeVar("T")
 MOST_TILES, TILES_WITHOUT_TUMOUR = 30, 12
 
 
-class VolumeRenderings:
+class VolumePictures:
     """The Painter of volumes, and of many slices in one picture; nothing is there before the end."""
 
     def __init__(self, files: FileStore, painters: int = 4) -> None:

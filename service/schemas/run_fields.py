@@ -1,4 +1,4 @@
-"""The fields of a training run as a form needs them: of the schema of its body, so that they stay true. No Flask."""
+"""The fields of a training run as a form needs them: of the schema of its body, so that they stay true."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -45,7 +45,7 @@ class Api:
 
     def key(self, *scopes: str) -> dict[str, str]:
         """Headers with a fresh key of these scopes."""
-        _, secret = self.parts.keys.create("test", scopes)
+        _, secret = self.parts.stored.keys.create("test", scopes)
         return {"Authorization": f"Bearer {secret}"}
 
     def post(self, image: bytes | None = SLICE, headers: dict[str, str] | None = None, **fields: Any) -> Any:
@@ -84,15 +84,15 @@ def make_api(settings: ServiceSettings) -> Iterator[Callable[..., Api]]:
         made.append(database)
         create_all(database)
         jobs, files = FakeJobs(), FileStore(chosen.store.store_url)
-        app = create_app(chosen, jobs=jobs, store=files, database=database)
+        app = create_app(chosen, queue=jobs, files=files, database=database)
         app.testing = False  # errors take the way that clients see
         app.test_client_class = Client
         parts: Services = app.extensions[EXTENSION]
-        jobs.worker = FakeWorker(parts.segmentations, files)
-        parts.models.register(card("lgg-unet"), "shipped:lgg-unet")
-        parts.models.set_alias("default", "lgg-unet")
+        jobs.worker = FakeWorker(parts.stored.segmentations, files)
+        parts.stored.models.register(card("lgg-unet"), "shipped:lgg-unet")
+        parts.stored.models.set_alias("default", "lgg-unet")
         if workers:
-            parts.workers.beat(WORKER, Queue.INFERENCE, "cpu", "fake", ["lgg-unet"], "1")
+            parts.stored.workers.beat(WORKER, Queue.INFERENCE, "cpu", "fake", ["lgg-unet"], "1")
         return Api(app, jobs, app.test_client())
 
     yield make

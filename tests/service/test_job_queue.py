@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.job_queue import ROUTES, RedisJobs
+from service.job_queue import ROUTES, RedisJobQueue
 from shared.contract.errors import QueueUnavailable
 from shared.contract.messages import Message, SegmentMessage, TrainMessage, ValidateDatasetMessage
 from shared.contract.names import PIXELS_MAX_BYTES, Queue, Task, done_key, pixels_key
@@ -26,14 +26,14 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def jobs(server: RedisServer) -> Iterator[RedisJobs]:
-    jobs = RedisJobs(server.url, server.broker_url, threads=4)
+def jobs(server: RedisServer) -> Iterator[RedisJobQueue]:
+    jobs = RedisJobQueue(server.url, server.broker_url, threads=4)
     yield jobs
     jobs.close()
 
 
 def test_a_message_names_the_task_and_the_job_and_holds_no_pixels(
-    server: RedisServer, jobs: RedisJobs
+    server: RedisServer, jobs: RedisJobQueue
 ) -> None:
     jobs.send(MESSAGE)
     with server.client() as client:
@@ -52,7 +52,7 @@ def test_a_message_names_the_task_and_the_job_and_holds_no_pixels(
     ],
 )
 def test_work_for_the_training_worker_goes_to_its_queue(
-    server: RedisServer, jobs: RedisJobs, message: Message, task: str
+    server: RedisServer, jobs: RedisJobQueue, message: Message, task: str
 ) -> None:
     jobs.send(message)
     assert jobs.waiting(Queue.TRAINING) == 1 and jobs.waiting() == 0
@@ -68,7 +68,7 @@ def test_every_message_has_a_task_and_a_queue() -> None:
 
 
 def test_pixels_are_offered_for_a_while_and_the_queue_is_counted(
-    server: RedisServer, jobs: RedisJobs
+    server: RedisServer, jobs: RedisJobQueue
 ) -> None:
     assert jobs.offer("a", b"x" * 1000) == 0
     jobs.send(MESSAGE)
@@ -79,13 +79,13 @@ def test_pixels_are_offered_for_a_while_and_the_queue_is_counted(
         assert client.get(pixels_key("a")) is None
 
 
-def test_a_large_picture_stays_out_of_redis(server: RedisServer, jobs: RedisJobs) -> None:
+def test_a_large_picture_stays_out_of_redis(server: RedisServer, jobs: RedisJobQueue) -> None:
     jobs.offer("big", bytes(PIXELS_MAX_BYTES + 1))
     with server.client() as client:
         assert client.exists(pixels_key("big")) == 0
 
 
-def test_waiting_ends_with_the_push(server: RedisServer, jobs: RedisJobs) -> None:
+def test_waiting_ends_with_the_push(server: RedisServer, jobs: RedisJobQueue) -> None:
     found = []
     waiter = threading.Thread(target=lambda: found.append(jobs.wait("job-1", 20)))
     waiter.start()
@@ -95,7 +95,7 @@ def test_waiting_ends_with_the_push(server: RedisServer, jobs: RedisJobs) -> Non
     assert found == [{"status": "succeeded"}]
 
 
-def test_waiting_ends_with_the_time_and_with_rubbish(server: RedisServer, jobs: RedisJobs) -> None:
+def test_waiting_ends_with_the_time_and_with_rubbish(server: RedisServer, jobs: RedisJobQueue) -> None:
     assert jobs.wait("job-1", 0.1) is None
     with server.client() as client:
         client.rpush(done_key("job-1"), b"\xff")
@@ -104,7 +104,7 @@ def test_waiting_ends_with_the_time_and_with_rubbish(server: RedisServer, jobs: 
 
 @pytest.mark.parametrize("way", ["stop", "freeze"])
 def test_without_redis_everything_is_said_within_seconds_and_works_again_after(
-    server: RedisServer, jobs: RedisJobs, way: str
+    server: RedisServer, jobs: RedisJobQueue, way: str
 ) -> None:
     jobs.send(MESSAGE)
     getattr(server, way)()

@@ -18,12 +18,12 @@ from shared.contract.errors import (
 )
 from shared.jobs.segmentations import Claim
 from trainer.engines.warm_models import ServedModel
+from trainer.inference.forward import Submit
 from trainer.inference.job import Job
 from trainer.inference.pipeline import UNLIKE_DETAIL
 from trainer.jobs.child_process import ChildProcess
 from trainer.jobs.failures import error_of
 from trainer.jobs.oom import out_of_memory_kills
-from trainer.inference.forward import Submit
 from trainer.volumes.forward import Passed, pass_slices
 from trainer.volumes.order import VolumeOrder
 from trainer.volumes.settings import VolumeSettings

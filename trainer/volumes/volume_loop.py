@@ -21,10 +21,10 @@ from shared.jobs.segmentations import Claim, SegmentationJobs
 from trainer.engines.warm_models import ServedModel, WarmModels
 from trainer.inference.claims import Leases
 from trainer.inference.finish import Ends
+from trainer.inference.forward import Submit
 from trainer.inference.job import Job, now_utc
 from trainer.inference.stage import Closed
 from trainer.logs import brief
-from trainer.inference.forward import Submit
 from trainer.volumes.settings import VolumeSettings
 from trainer.volumes.volume_attempt import TICK_S, Attempt
 from trainer.volumes.workspace import VolumeWorkspace, forget_source

@@ -9,12 +9,12 @@ ALIASES = "/v1/models/aliases"
 
 def change_over(api: Api, alias: str, model: str) -> None:
     """What the workers do once the model is warm."""
-    assert api.parts.models.serve(alias, model)
-    api.parts.catalogue.forget()
+    assert api.parts.stored.models.serve(alias, model)
+    api.parts.intake.catalogue.forget()
 
 
 def test_the_old_model_answers_until_the_new_one_is_warm(api: Api) -> None:
-    api.parts.models.register(card("new-unet"), "shipped:new-unet")
+    api.parts.stored.models.register(card("new-unet"), "shipped:new-unet")
     for old, new in (("lgg-unet", "new-unet"), ("new-unet", "lgg-unet")):
         answer = api.client.put(f"{ALIASES}/default", json={"model": new})
         assert answer.status_code == 200
@@ -33,7 +33,7 @@ def test_the_old_model_answers_until_the_new_one_is_warm(api: Api) -> None:
 
 
 def test_a_new_alias_and_one_set_to_what_it_serves_are_ready_at_once(api: Api) -> None:
-    api.parts.models.register(card("new-unet"), "shipped:new-unet")
+    api.parts.stored.models.register(card("new-unet"), "shipped:new-unet")
     assert api.client.put(f"{ALIASES}/candidate", json={"model": "new-unet"}).json["ready"]
     assert api.post(model="candidate").json["model"]["id"] == "new-unet"
     assert not api.client.put(f"{ALIASES}/default", json={"model": "new-unet"}).json["ready"]
@@ -43,11 +43,11 @@ def test_a_new_alias_and_one_set_to_what_it_serves_are_ready_at_once(api: Api) -
 def test_an_alias_tells_what_to_roll_back_to_while_it_is_there(api: Api) -> None:
     assert api.client.get(ALIASES).json["items"][0]["previous"] is None
     for model in ("lgg-unet", "new-unet", "new-unet"):
-        api.parts.models.register(card(model), f"shipped:{model}")
+        api.parts.stored.models.register(card(model), f"shipped:{model}")
         told = api.client.put(f"{ALIASES}/default", json={"model": model}).json
     assert told["previous"] == "lgg-unet"
     change_over(api, "default", "new-unet")
-    api.parts.models.delete("lgg-unet")
+    api.parts.stored.models.delete("lgg-unet")
     assert api.client.get(ALIASES).json["items"][0]["previous"] is None
 
 
@@ -73,7 +73,7 @@ def test_an_alias_can_be_deleted_but_not_the_default_one(api: Api) -> None:
         assert api.client.delete(f"{ALIASES}/{gone}").status_code == 404
     assert api.client.delete(f"{ALIASES}/default").status_code == 409
     assert api.post().status_code == 201
-    deeds = [(deed.action, deed.object_id) for deed in AuditLog(api.parts.database).list().items]
+    deeds = [(deed.action, deed.object_id) for deed in AuditLog(api.parts.stored.database).list().items]
     assert deeds[0] == ("alias.delete", "candidate")
 
 

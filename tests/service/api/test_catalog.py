@@ -99,7 +99,7 @@ def test_its_fields_are_exactly_those_that_a_run_takes(api: Api) -> None:
 
 
 def test_a_wrong_value_is_named_as_its_field_is(api: Api) -> None:
-    study = ready_dataset(api.parts.datasets)
+    study = ready_dataset(api.parts.stored.datasets)
     for name in fields_of(api):
         body = {"recipe": "lgg-unet", "dataset": study} | sent(name, [["wrong"]])
         errors = api.client.post("/v1/training-runs", json=body).json["errors"]
@@ -107,7 +107,7 @@ def test_a_wrong_value_is_named_as_its_field_is(api: Api) -> None:
 
 
 def test_a_number_beyond_the_limits_of_its_field_is_refused(api: Api) -> None:
-    study = ready_dataset(api.parts.datasets)
+    study = ready_dataset(api.parts.stored.datasets)
     numbers = {n: f for n, f in fields_of(api).items() if f["type"] in ("integer", "number")}
     assert len(numbers) > 30
     for name, field in numbers.items():

@@ -46,8 +46,8 @@ def part(data: bytes) -> bytes:
 
 def validate(api: Api, tmp_path: Path) -> None:
     """What a worker does."""
-    local = LocalDatasets(api.parts.files, tmp_path / "cache", api.parts.settings.datasets)
-    while Intake(api.parts.datasets, local, "w", 10).run_once():
+    local = LocalDatasets(api.parts.stored.files, tmp_path / "cache", api.parts.settings.datasets)
+    while Intake(api.parts.stored.datasets, local, "w", 10).run_once():
         pass
 
 
@@ -71,7 +71,7 @@ def test_an_archive_is_accepted_stored_and_announced(api: Api) -> None:
     assert (document["status"], document["name"], document["patients"]) == ("validating", "my study", None)
     assert document["options"] == {"patient_pattern": "(P.)/"} and document["archive_bytes"] == len(ZIP)
     assert answer.headers["Location"] == document["links"]["self"] == f"{URL}/{document['id']}"
-    assert api.parts.files.read(dataset_archive_path(document["id"])) == ZIP
+    assert api.parts.stored.files.read(dataset_archive_path(document["id"])) == ZIP
     assert left(api) == [dataset_archive_path(document["id"])]
     assert [(type(m), m.job_id) for m in api.jobs.woken] == [(ValidateDatasetMessage, document["id"])]
     assert api.client.get(answer.headers["Location"]).json == document
@@ -195,7 +195,7 @@ def test_a_full_disk_is_503_and_leaves_nothing(api: Api, monkeypatch: pytest.Mon
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(api.parts.files, "put", full)
+    monkeypatch.setattr(api.parts.stored.files, "put", full)
     answer = post(api)
     assert (answer.status_code, answer.json["code"], left(api)) == (503, "storage_unavailable", [])
 
@@ -456,7 +456,7 @@ def test_a_client_that_has_the_picture_gets_304(ready: tuple[Api, str]) -> None:
 
 def test_files_that_have_vanished_are_410(ready: tuple[Api, str]) -> None:
     api, at = ready
-    api.parts.files.delete_tree("datasets")
+    api.parts.stored.files.delete_tree("datasets")
     assert api.client.get(at).status_code == 410
 
 

@@ -33,7 +33,7 @@ def post(api: Api, headers: dict[str, str] | None = None, **fields: Any) -> Any:
 
 
 def claim(api: Api, job_id: str) -> Any:
-    return api.parts.segmentations.claim([job_id], "a-worker", 10)[0]
+    return api.parts.stored.segmentations.claim([job_id], "a-worker", 10)[0]
 
 
 def test_a_job_is_a_segmentation_that_waits_for_a_worker(api: Api) -> None:
@@ -45,7 +45,7 @@ def test_a_job_is_a_segmentation_that_waits_for_a_worker(api: Api) -> None:
     read = api.client.get(answer.headers["Location"])
     assert read.json == answer.json
     assert (read.json["status"], read.json["image"]["format"]) == ("queued", "DICOM")
-    row = api.parts.segmentations.get(answer.json["id"])
+    row = api.parts.stored.segmentations.get(answer.json["id"])
     assert (row.kind, row.threshold) == (SegmentationKind.DICOMWEB, 0.4)
     assert row.image["source"] == {**SERIES, "store": True}
     assert [type(message) for message in api.jobs.woken] == [SegmentVolumeMessage]
@@ -69,7 +69,7 @@ def test_another_order_is_another_job(api: Api, other: dict[str, Any]) -> None:
 
 
 def test_another_model_is_another_job_and_an_alias_is_its_model(api: Api) -> None:
-    api.parts.models.register(card("other-unet"), "shipped:other-unet")
+    api.parts.stored.models.register(card("other-unet"), "shipped:other-unet")
     first = post(api)
     assert post(api, model="other-unet").status_code == 202
     assert post(api, model="lgg-unet").json["id"] == first.json["id"]
@@ -83,13 +83,13 @@ def test_other_people_have_jobs_of_their_own(make_api: Callable[..., Api]) -> No
 
 def test_a_job_that_came_to_nothing_is_made_again(api: Api) -> None:
     failed = post(api).json["id"]
-    api.parts.segmentations.fail(claim(api, failed), "pacs_unavailable", "away")
+    api.parts.stored.segmentations.fail(claim(api, failed), "pacs_unavailable", "away")
     deleted = post(api)
     assert deleted.status_code == 202
     api.client.delete(deleted.headers["Location"])
     cancelled = post(api)
     assert cancelled.status_code == 202
-    api.parts.segmentations.cancel(cancelled.json["id"])
+    api.parts.stored.segmentations.cancel(cancelled.json["id"])
     last = post(api)
     assert last.status_code == 202
     assert len({failed, deleted.json["id"], cancelled.json["id"], last.json["id"]}) == 4
@@ -98,7 +98,7 @@ def test_a_job_that_came_to_nothing_is_made_again(api: Api) -> None:
 
 def test_a_job_that_succeeded_is_not_made_again(api: Api) -> None:
     made = post(api).json["id"]
-    assert api.parts.segmentations.finish(claim(api, made), {"tumor_detected": False}, {})
+    assert api.parts.stored.segmentations.finish(claim(api, made), {"tumor_detected": False}, {})
     again = post(api)
     assert (again.status_code, again.json["id"], again.json["status"]) == (200, made, "succeeded")
 
@@ -109,12 +109,12 @@ def test_many_at_once_make_one_job(api: Api) -> None:
             answers = [*pool.map(lambda _: api.app.test_client().post(JOBS, json=SERIES), range(8))]
         assert sorted(answer.status_code for answer in answers) == [200] * 7 + [202]
         (made,) = {answer.json["id"] for answer in answers}
-        api.parts.segmentations.fail(claim(api, made), "volume_failed", "broke")
+        api.parts.stored.segmentations.fail(claim(api, made), "volume_failed", "broke")
     assert len(api.jobs.woken) == 3
 
 
 def test_only_one_of_two_that_saw_a_failed_job_takes_it_away(api: Api) -> None:
-    keys = Idempotency(api.parts.database)
+    keys = Idempotency(api.parts.stored.database)
     keys.begin("me", "key", "f")
     keys.complete("me", "key", "old")
     keys.forget("me", "key", made="old")
@@ -129,7 +129,7 @@ def test_an_idempotency_key_is_kept_to_its_order(api: Api) -> None:
     first = post(api, key)
     assert (first.status_code, post(api, key).status_code) == (202, 200)
     assert post(api, key, series="1.2.3").json["code"] == "idempotency_mismatch"
-    api.parts.segmentations.fail(claim(api, first.json["id"]), "volume_failed", "broke")
+    api.parts.stored.segmentations.fail(claim(api, first.json["id"]), "volume_failed", "broke")
     assert post(api, key).json["id"] == first.json["id"]  # the key says: this very job
     assert post(api).status_code == 202
 
@@ -198,7 +198,7 @@ def test_everything_wrong_is_named_at_once(api: Api) -> None:
 
 def test_a_model_of_several_sequences_needs_more_than_a_series(api: Api) -> None:
     channels = ["t1", "t1ce", "t2", "flair"]
-    api.parts.models.register(card("brats", in_channels=4, channels=channels), "shipped:brats")
+    api.parts.stored.models.register(card("brats", in_channels=4, channels=channels), "shipped:brats")
     answer = post(api, model="brats")
     assert answer.status_code == 422 and "one series" in answer.json["errors"]["model"][0]
 
@@ -235,5 +235,5 @@ def test_after_a_delete_no_uid_is_left_in_the_database(api: Api) -> None:
 
 
 def all_rows(api: Api) -> str:
-    with api.parts.database.read() as connection:
+    with api.parts.stored.database.read() as connection:
         return str([connection.execute(table.select()).all() for table in Base.metadata.sorted_tables])

@@ -26,8 +26,8 @@ FIELDS = {
 @pytest.fixture
 def api(api: Api) -> Api:
     """With a dataset to evaluate on, and a second model."""
-    ready_dataset(api.parts.datasets)
-    api.parts.models.register(card("other"), "models/other")
+    ready_dataset(api.parts.stored.datasets)
+    api.parts.stored.models.register(card("other"), "models/other")
     return api
 
 
@@ -37,7 +37,7 @@ def start(api: Api, headers: dict[str, str] | None = None, at: str = OF_MODEL, *
 
 
 def claimed(api: Api) -> EvaluationClaim:
-    claim = api.parts.evaluations.claim_next(WORKER, 60)
+    claim = api.parts.stored.evaluations.claim_next(WORKER, 60)
     assert claim is not None
     return claim
 
@@ -46,8 +46,8 @@ def succeeded(api: Api, report: bytes = b"<!doctype html><p>Dice</p>") -> dict[s
     """An evaluation that is done, as its worker leaves it."""
     made: dict[str, Any] = start(api).json
     claim = claimed(api)
-    api.parts.files.write(evaluation_report_path(claim.id, claim.fence), report)
-    assert api.parts.evaluations.succeed(claim, RESULT)
+    api.parts.stored.files.write(evaluation_report_path(claim.id, claim.fence), report)
+    assert api.parts.stored.evaluations.succeed(claim, RESULT)
     return made
 
 
@@ -74,7 +74,7 @@ def test_an_evaluation_is_accepted_and_waits(api: Api) -> None:
 
 def test_everything_that_was_asked_for_is_kept(api: Api) -> None:
     kept = {"train": ["p-1"], "validation": [], "test": ["p-2"]}
-    api.parts.models.register(card("tested", provenance={"split": kept}), "models/tested")
+    api.parts.stored.models.register(card("tested", provenance={"split": kept}), "models/tested")
     answer = start(
         api, at="/v1/models/tested/evaluations", split="test", against="default", test_time_augmentation=False
     )
@@ -93,7 +93,7 @@ def test_the_model_may_be_named_by_an_alias(api: Api) -> None:
 
 def test_a_training_worker_is_woken_and_none_is_needed(make_api: Callable[..., Api]) -> None:
     api = make_api(workers=False)
-    ready_dataset(api.parts.datasets)
+    ready_dataset(api.parts.stored.datasets)
     made = start(api, headers={"X-Request-ID": "ward-3.42"}).json
     assert api.jobs.woken == [EvaluateMessage(made["id"], "ward-3.42")]
     assert api.jobs.waiting(Queue.TRAINING) == 1 and not api.jobs.sent
@@ -102,11 +102,11 @@ def test_a_training_worker_is_woken_and_none_is_needed(make_api: Callable[..., A
 def test_progress_result_and_error_are_shown(api: Api) -> None:
     at = start(api).headers["Location"]
     claim = claimed(api)
-    api.parts.evaluations.progress(claim, 0.5)
+    api.parts.stored.evaluations.progress(claim, 0.5)
     answer = api.client.get(at)
     assert (answer.json["status"], answer.json["progress"]) == ("running", 0.5)
     assert answer.json["started_at"] and "Retry-After" in answer.headers
-    api.parts.evaluations.fail(claim, "model_unusable", "The model was deleted.")
+    api.parts.stored.evaluations.fail(claim, "model_unusable", "The model was deleted.")
     ended = api.client.get(at)
     assert ended.json["error"] == {"code": "model_unusable", "message": "The model was deleted."}
     assert ended.json["status"] == "failed" and "Retry-After" not in ended.headers
@@ -146,20 +146,20 @@ def test_all_mistakes_are_told_at_once_and_nothing_is_accepted(api: Api) -> None
     ],
 )
 def test_each_mistake_is_named_by_field(api: Api, field: str, value: Any, says: str) -> None:
-    broken = dataset(api.parts.datasets, "broken")
-    claim = api.parts.datasets.claim_next(WORKER, 60)
+    broken = dataset(api.parts.stored.datasets, "broken")
+    claim = api.parts.stored.datasets.claim_next(WORKER, 60)
     assert claim is not None and claim.id == broken
-    api.parts.datasets.fail(claim, "dataset_invalid", "no images")
-    dataset(api.parts.datasets, "new")
+    api.parts.stored.datasets.fail(claim, "dataset_invalid", "no images")
+    dataset(api.parts.stored.datasets, "new")
     answer = start(api, **{field: value})
     assert answer.status_code == 422
     assert answer.json["errors"].keys() == {field} and says in answer.json["errors"][field][0]
 
 
 def test_a_dataset_that_has_not_the_channels_is_refused(api: Api) -> None:
-    models = api.parts.models
+    models = api.parts.stored.models
     modalities = ["t1", "t1ce", "t2", "flair"]
-    ready_dataset(api.parts.datasets, "brats", format="brats", channels=4, modalities=modalities)
+    ready_dataset(api.parts.stored.datasets, "brats", format="brats", channels=4, modalities=modalities)
     models.register(card("four", in_channels=4, channels=modalities), "models/four")
     assert start(api, at="/v1/models/four/evaluations", dataset="brats").status_code == 202
     for refused, fields in (
@@ -188,12 +188,12 @@ def test_the_same_request_again_is_answered_though_the_alias_moved_or_the_model_
     by_alias, by_id = "/v1/models/default/evaluations", "/v1/models/other/evaluations"
     other_key = {"Idempotency-Key": "evaluation-18"}
     first, second = start(api, KEY, at=by_alias), start(api, other_key, at=by_id)
-    api.parts.models.set_alias("default", "other")
+    api.parts.stored.models.set_alias("default", "other")
     again = start(api, KEY, at=by_alias)
     assert (again.status_code, again.json) == (200, first.json)
     assert again.json["model"] == "lgg-unet"
-    api.parts.models.set_alias("default", "lgg-unet")
-    api.parts.models.delete("other")
+    api.parts.stored.models.set_alias("default", "lgg-unet")
+    api.parts.stored.models.delete("other")
     again = start(api, other_key, at=by_id)
     assert (again.status_code, again.json) == (200, second.json)
     assert start(api, {"Idempotency-Key": "evaluation-19"}, at=by_id).status_code == 404
@@ -229,7 +229,7 @@ def test_one_that_a_worker_found_before_its_message_failed_is_accepted(api: Api)
 
 def test_a_full_queue_is_503(make_api: Callable[..., Api]) -> None:
     api = make_api(max_queued_runs=1)
-    ready_dataset(api.parts.datasets)
+    ready_dataset(api.parts.stored.datasets)
     assert start(api).status_code == 202
     answer = start(api)
     assert (answer.status_code, answer.json["code"]) == (503, "queue_full")
@@ -260,9 +260,9 @@ def test_there_is_no_report_before_it_succeeded_nor_once_its_file_is_gone(api: A
         if status == "queued":
             claim = claimed(api)
         else:
-            api.parts.evaluations.fail(claim, "evaluation_failed", "no")
+            api.parts.stored.evaluations.fail(claim, "evaluation_failed", "no")
     made = succeeded(api)
-    api.parts.files.delete_tree("evaluations")
+    api.parts.stored.files.delete_tree("evaluations")
     assert api.client.get(made["links"]["report"]).status_code == 404
 
 
@@ -284,15 +284,15 @@ def test_one_that_runs_can_be_deleted_and_its_worker_changes_nothing(api: Api) -
     made = start(api).json
     claim = claimed(api)
     assert api.client.delete(made["links"]["self"]).status_code == 204
-    assert api.parts.evaluations.renew(claim, 10) is None
-    assert not api.parts.evaluations.succeed(claim, RESULT)
+    assert api.parts.stored.evaluations.renew(claim, 10) is None
+    assert not api.parts.stored.evaluations.succeed(claim, RESULT)
 
 
 def test_evaluations_outlive_their_model_and_dataset(api: Api) -> None:
     made = start(api, at="/v1/models/other/evaluations").json
-    api.parts.evaluations.succeed(claimed(api), RESULT)
-    api.parts.models.delete("other")
-    api.parts.datasets.delete(made["dataset"])
+    api.parts.stored.evaluations.succeed(claimed(api), RESULT)
+    api.parts.stored.models.delete("other")
+    api.parts.stored.datasets.delete(made["dataset"])
     kept = api.client.get(made["links"]["self"]).json
     assert (kept["status"], kept["model"], kept["result"]) == ("succeeded", "other", RESULT)
     assert [item["id"] for item in api.client.get(ALL).json["items"]] == [made["id"]]
@@ -300,11 +300,11 @@ def test_evaluations_outlive_their_model_and_dataset(api: Api) -> None:
 
 
 def test_evaluations_of_others_are_404_and_admin_sees_all(guarded: Api) -> None:
-    keys = guarded.parts.keys
+    keys = guarded.parts.stored.keys
     (mine, my_secret), (_, other_secret) = keys.create("mine", ("train",)), keys.create("other", ("train",))
     my_key, other = ({"Authorization": f"Bearer {secret}"} for secret in (my_secret, other_secret))
     admin, infer = guarded.key("admin"), guarded.key("infer")
-    study = ready_dataset(guarded.parts.datasets, owner=mine)
+    study = ready_dataset(guarded.parts.stored.datasets, owner=mine)
     made = start(guarded, my_key).json
     for verb, link in (("get", "self"), ("get", "report"), ("delete", "self")):
         ask = getattr(guarded.client, verb)

@@ -34,14 +34,14 @@ def test_no_worker_is_named_and_so_is_the_model_that_nobody_has(make_api: Callab
     api = make_api(workers=False)
     checks = api.client.get("/health/ready").json["checks"]
     assert [name for name, check in checks.items() if not check["ok"]] == ["worker", "model"]
-    api.parts.workers.beat("starting", Queue.INFERENCE, "cpu", "fake", [], "1")
+    api.parts.stored.workers.beat("starting", Queue.INFERENCE, "cpu", "fake", [], "1")
     checks = api.client.get("/health/ready").json["checks"]
     assert checks["worker"]["ok"] and not checks["model"]["ok"] and "lgg-unet" in checks["model"]["detail"]
 
 
 def test_a_training_worker_is_no_inference_worker(make_api: Callable[..., Api]) -> None:
     api = make_api(workers=False)
-    api.parts.workers.beat("trainer", Queue.TRAINING, "cpu", "fake", [], "1")
+    api.parts.stored.workers.beat("trainer", Queue.TRAINING, "cpu", "fake", [], "1")
     assert not api.client.get("/health/ready").json["checks"]["worker"]["ok"]
 
 
@@ -49,7 +49,7 @@ def test_a_database_that_is_gone_is_named_and_its_address_is_not(api: Api) -> No
     def broken() -> None:
         raise RuntimeError("postgres://user:password@host")
 
-    api.parts.database.ping = broken  # type: ignore[method-assign]
+    api.parts.stored.database.ping = broken  # type: ignore[method-assign]
     answer = api.client.get("/health/ready")
     assert answer.status_code == 503 and not answer.json["checks"]["database"]["ok"]
     assert "password" not in answer.text
@@ -57,8 +57,8 @@ def test_a_database_that_is_gone_is_named_and_its_address_is_not(api: Api) -> No
 
 def test_system_tells_queues_workers_jobs_and_limits(api: Api) -> None:
     api.post()
-    ready_dataset(api.parts.datasets)
-    queued_run(api.parts.runs)
+    ready_dataset(api.parts.stored.datasets)
+    queued_run(api.parts.stored.runs)
     told = api.client.get("/v1/system").json
     assert told["training_runs"] == {"queued": 1} and told["datasets"] == {"ready": 1}
     assert told["queues"] == {"inference": {"waiting": 0}, "training": {"waiting": 0}}
@@ -72,7 +72,7 @@ def test_metrics_count_requests_by_rule_and_jobs_by_status(api: Api) -> None:
     made = api.post().json
     for path in (made["links"]["self"], "/v1/segmentations/other", "/nothing/at/all"):
         api.client.get(path)
-    queued_run(api.parts.runs)
+    queued_run(api.parts.stored.runs)
     api.jobs.backlog = 7
     answer = api.client.get("/metrics")
     assert answer.content_type.startswith("text/plain; version=0.0.4")

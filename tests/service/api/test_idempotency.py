@@ -36,7 +36,7 @@ def test_the_first_request_still_at_work_is_409(api: Api) -> None:
         api.jobs.send = send  # type: ignore[method-assign]
         send(message)
 
-    accept = api.parts.segmentations.accept
+    accept = api.parts.stored.segmentations.accept
 
     def accept_while_another_comes(new, **options):
         if not nested:
@@ -44,7 +44,7 @@ def test_the_first_request_still_at_work_is_409(api: Api) -> None:
             nested[0] = api.post(headers=KEY)
         return accept(new, **options)
 
-    api.parts.segmentations.accept = accept_while_another_comes  # type: ignore[method-assign]
+    api.parts.stored.segmentations.accept = accept_while_another_comes  # type: ignore[method-assign]
     assert api.post(headers=KEY).status_code == 201
     assert (nested[0].status_code, nested[0].json["code"]) == (409, "idempotency_in_progress")
 

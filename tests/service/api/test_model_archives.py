@@ -222,7 +222,7 @@ def test_a_model_that_is_needed_or_was_shipped_stays(api: Api) -> None:
     assert api.client.delete("/v1/models/imported").status_code == 409
     assert api.client.delete("/v1/models/lgg-unet").json["code"] == "conflict"
     api.client.put("/v1/models/aliases/default", json={"model": "lgg-unet"})
-    api.parts.models.register(card("new-unet"), "shipped:new-unet")
+    api.parts.stored.models.register(card("new-unet"), "shipped:new-unet")
     assert "shipped" in api.client.delete("/v1/models/new-unet").json["detail"]
     assert api.client.delete("/v1/models/imported").status_code == 204
     assert api.files() == []
@@ -230,14 +230,14 @@ def test_a_model_that_is_needed_or_was_shipped_stays(api: Api) -> None:
         assert api.client.get(f"/v1/models/imported{path}").status_code == 404
     for gone in ("imported", "nothing", "%00"):
         assert api.client.delete(f"/v1/models/{gone}").status_code == 404
-    deeds = [(deed.action, deed.object_id) for deed in AuditLog(api.parts.database).list().items]
+    deeds = [(deed.action, deed.object_id) for deed in AuditLog(api.parts.stored.database).list().items]
     assert ("model.import", "imported") in deeds
     assert any(what == "model.delete" and which.startswith("imported@") for what, which in deeds)
 
 
 def test_a_shipped_model_is_packed_from_its_folder(api: Api) -> None:
     assert api.client.get("/v1/models/lgg-unet/archive").status_code == 200  # models/ of this repository
-    api.parts.models.register(card("elsewhere"), "shipped:elsewhere")
+    api.parts.stored.models.register(card("elsewhere"), "shipped:elsewhere")
     assert "not here" in api.client.get("/v1/models/elsewhere/archive").json["detail"]
 
 
@@ -266,5 +266,5 @@ def test_a_disk_that_is_full_is_said_and_nothing_is_left(api: Api, monkeypatch: 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(api.parts.files, "put", full)
+    monkeypatch.setattr(api.parts.stored.files, "put", full)
     assert refused(api, archive(), 503)["code"] == "storage_unavailable"

@@ -5,7 +5,7 @@ from tests.service.conftest import Api
 
 
 def test_models_are_listed_with_their_aliases(api: Api) -> None:
-    api.parts.models.register(card("new-unet"), "shipped:new-unet")
+    api.parts.stored.models.register(card("new-unet"), "shipped:new-unet")
     page = api.client.get("/v1/models").json
     assert page["next"] is None
     assert {item["id"]: item["aliases"] for item in page["items"]} == {

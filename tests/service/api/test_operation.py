@@ -85,7 +85,7 @@ def test_the_body_of_a_run_is_described_field_by_field(api: Api) -> None:
     assert (
         fields["loss"]["enum"] == [*catalog.LOSSES] and fields["limit"]["properties"]["patients"]["nullable"]
     )
-    ready_dataset(api.parts.datasets, body["example"]["dataset"])
+    ready_dataset(api.parts.stored.datasets, body["example"]["dataset"])
     made = api.client.post("/v1/training-runs", json=body["example"])
     assert made.status_code == 202 and TrainingRun(unknown=ma.RAISE).load(made.json)
 
@@ -95,8 +95,8 @@ def test_the_body_of_an_evaluation_is_described_and_its_example_works(api: Api) 
     described = document["paths"]["/v1/models/{model_id}/evaluations"]["post"]
     body = described["requestBody"]["content"]["application/json"]
     assert body["schema"]["properties"].keys() == {*FIELDS} and body["schema"]["required"] == ["dataset"]
-    ready_dataset(api.parts.datasets, body["example"]["dataset"])
-    api.parts.models.register(card("another"), "models/another")
+    ready_dataset(api.parts.stored.datasets, body["example"]["dataset"])
+    api.parts.stored.models.register(card("another"), "models/another")
     made = api.client.post("/v1/models/another/evaluations", json=body["example"])
     assert made.status_code == 202 and Evaluation(unknown=ma.RAISE).load(made.json)
 
@@ -173,7 +173,7 @@ def run_schemathesis(port: int, folder: Path) -> subprocess.CompletedProcess[str
 def test_schemathesis_finds_nothing(make_api: Callable[..., Api], tmp_path: Path) -> None:
     """Requests made from the document, valid and not: no 5xx, no answer that it does not describe."""
     api = make_api(worker_seen_s=3600.0)
-    ready_dataset(api.parts.datasets, STUDY)
+    ready_dataset(api.parts.stored.datasets, STUDY)
     assert api.jobs.worker is not None
     api.jobs.worker.volume = VolumeMade()
     server = make_server("127.0.0.1", 0, api.app, threaded=True, request_handler=QuietHandler)

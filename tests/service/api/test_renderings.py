@@ -113,7 +113,8 @@ def test_a_thumbnail_shows_the_mask_once_there_is_one(api: Api) -> None:
 def test_a_thumbnail_of_a_picture_that_failed_is_the_picture_alone(api: Api) -> None:
     api.jobs.paused = True
     made = api.post(wait="0").json
-    assert api.parts.segmentations.fail(*api.parts.segmentations.claim([made["id"]], "w", 10), "bad", "Bad.")
+    rows = api.parts.stored.segmentations
+    assert rows.fail(*rows.claim([made["id"]], "w", 10), "bad", "Bad.")
     assert api.client.get(made["links"]["thumbnail"]).status_code == 200
 
 
@@ -159,6 +160,6 @@ def test_a_client_that_kept_the_picture_gets_304_until_it_is_deleted(api: Api) -
 
 def test_files_that_vanished_are_410_and_not_500(api: Api) -> None:
     made = api.post().json
-    api.parts.files.delete_tree(f"segmentations/{made['id']}")
+    api.parts.stored.files.delete_tree(f"segmentations/{made['id']}")
     for name in ("image", "probability", "overlay", "thumbnail"):
         assert api.client.get(made["links"][name]).status_code == 410

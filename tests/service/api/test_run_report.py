@@ -45,7 +45,7 @@ REPORTED = """
 @pytest.fixture
 def api(api: Api) -> Api:
     """With a dataset to train on."""
-    ready_dataset(api.parts.datasets, truth="masks of the dataset")
+    ready_dataset(api.parts.stored.datasets, truth="masks of the dataset")
     return api
 
 
@@ -82,13 +82,13 @@ def test_it_needs_nothing_else_and_runs_nothing(api: Api) -> None:
 
 def test_pictures_epochs_and_figures_are_shown_once_they_are_there(api: Api) -> None:
     run = start(api)
-    runs, claim = api.parts.runs, claimed(api.parts.runs)
+    runs, claim = api.parts.stored.runs, claimed(api.parts.stored.runs)
     classes = {"oedema": 0.25}
     runs.epoch(
         claim, {"epoch": 1, "train_loss": 0.75, "validation_dice": None, "validation_dice_by_class": classes}
     )
     for name in ("curves", "samples"):
-        api.parts.files.write(run_picture_path(run["id"], name), f"PNG of {name}".encode())
+        api.parts.stored.files.write(run_picture_path(run["id"], name), f"PNG of {name}".encode())
     runs.succeed(claim, card("made", metrics=METRICS), "models/made.1")
     text = page(api, run)
     for name in ("curves", "samples"):
@@ -100,16 +100,16 @@ def test_pictures_epochs_and_figures_are_shown_once_they_are_there(api: Api) -> 
 
 def test_a_model_without_test_patients_has_no_figures_and_says_so(api: Api) -> None:
     run = start(api)
-    api.parts.runs.succeed(claimed(api.parts.runs), card("made", metrics={}), "models/made.1")
+    api.parts.stored.runs.succeed(claimed(api.parts.stored.runs), card("made", metrics={}), "models/made.1")
     assert "No patients were kept for testing" in page(api, run)
 
 
 def test_a_failure_and_what_was_deleted_are_said(api: Api) -> None:
     run, other = start(api), start(api)
-    api.parts.runs.fail(claimed(api.parts.runs), "out_of_memory", "Too <little>.")
-    api.parts.runs.succeed(claimed(api.parts.runs), card("made"), "models/made.1")
-    api.parts.models.delete("made")
-    api.parts.datasets.delete(run["dataset"])
+    api.parts.stored.runs.fail(claimed(api.parts.stored.runs), "out_of_memory", "Too <little>.")
+    api.parts.stored.runs.succeed(claimed(api.parts.stored.runs), card("made"), "models/made.1")
+    api.parts.stored.models.delete("made")
+    api.parts.stored.datasets.delete(run["dataset"])
     assert "Too &lt;little&gt;." in page(api, run) and "(out_of_memory)" in page(api, run)
     text = page(api, other)
     assert "The model made was deleted since." in text
@@ -121,7 +121,7 @@ def test_a_split_by_slice_is_warned_of(api: Api) -> None:
 
 
 def test_synthetic_masks_are_warned_of(api: Api) -> None:
-    ready_dataset(api.parts.datasets, "circles", truth="synthetic: a circle over the brightest place")
+    ready_dataset(api.parts.stored.datasets, "circles", truth="synthetic: a circle over the brightest place")
     assert SYNTHETIC_TRUTH_WARNING in page(api, start(api, dataset="circles"))
 
 
@@ -133,7 +133,7 @@ def test_what_was_reported_elsewhere_stands_beside_it_with_the_reason_not_to_com
     (recipes / "lgg-unet.yaml").write_text(Path("recipes/lgg-unet.yaml").read_text())
     (recipes / "reported.yml").write_text(REPORTED)
     api = make_api(recipes_dir=recipes)
-    ready_dataset(api.parts.datasets)
+    ready_dataset(api.parts.stored.datasets)
     text = page(api, start(api))
     assert "A project &lt;b&gt;elsewhere&lt;/b&gt;" in text and "Not this one" not in text
     assert "Not to be compared" in text and "Neighbouring slices." in text
@@ -148,9 +148,9 @@ def test_a_client_that_has_it_is_told_so(api: Api) -> None:
 
 
 def test_a_run_of_another_is_404(guarded: Api) -> None:
-    keys = guarded.parts.keys
+    keys = guarded.parts.stored.keys
     (mine, secret), (_, other) = keys.create("mine", ("train",)), keys.create("other", ("train",))
-    ready_dataset(guarded.parts.datasets, owner=mine)
+    ready_dataset(guarded.parts.stored.datasets, owner=mine)
     given = {"recipe": "lgg-unet", "dataset": "study"}
     run = guarded.client.post(RUNS, json=given, headers={"Authorization": f"Bearer {secret}"}).json
     asked = guarded.client.get(run["links"]["report"], headers={"Authorization": f"Bearer {other}"})

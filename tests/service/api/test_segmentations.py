@@ -158,7 +158,7 @@ def test_an_unknown_model_alone_has_its_own_code(api: Api) -> None:
 
 def test_a_model_of_more_channels_than_a_picture_has_is_refused(api: Api) -> None:
     made = card("four", in_channels=4, channels=["t1", "t1ce", "t2", "flair"])
-    api.parts.models.register(made, "models/four.1")
+    api.parts.stored.models.register(made, "models/four.1")
     answer = api.post(model="four")
     assert (answer.status_code, answer.json["code"]) == (422, "invalid_fields")
     assert "4 channels (t1, t1ce, t2, flair)" in answer.json["errors"]["model"][0]
@@ -229,7 +229,7 @@ def test_without_a_worker_nothing_is_accepted_until_one_comes(make_api: Callable
     answer = api.post()
     assert (answer.status_code, answer.json["code"]) == (503, "no_worker")
     assert "Retry-After" in answer.headers
-    api.parts.workers.beat("late", Queue.INFERENCE, "cpu", "fake", [], "1")
+    api.parts.stored.workers.beat("late", Queue.INFERENCE, "cpu", "fake", [], "1")
     assert api.post().status_code == 201
 
 
@@ -237,7 +237,7 @@ def test_a_file_store_that_is_full_is_503(api: Api) -> None:
     def full(path, data):
         raise OSError(28, "No space left on device")
 
-    api.parts.files.write = full  # type: ignore[method-assign]
+    api.parts.stored.files.write = full  # type: ignore[method-assign]
     answer = api.post()
     assert (answer.status_code, answer.json["code"]) == (503, "storage_unavailable")
     assert "device" not in answer.text

@@ -20,8 +20,8 @@ def system(api: Api, headers: dict[str, str] | None = None) -> dict[str, Any]:
 
 
 def fail_a_run(api: Api, owner: str = "local") -> str:
-    run = queued_run(api.parts.runs, owner)
-    api.parts.runs.fail(claimed(api.parts.runs), "diverged", "The loss is not a number.")
+    run = queued_run(api.parts.stored.runs, owner)
+    api.parts.stored.runs.fail(claimed(api.parts.stored.runs), "diverged", "The loss is not a number.")
     return run.id
 
 

@@ -16,7 +16,7 @@ RUNS = "/v1/training-runs"
 @pytest.fixture
 def at(api: Api) -> str:
     """Where a run is that waits."""
-    return f"{RUNS}/{queued_run(api.parts.runs).id}"
+    return f"{RUNS}/{queued_run(api.parts.stored.runs).id}"
 
 
 def id_of(at: str) -> str:
@@ -37,7 +37,7 @@ def test_events_are_streamed_and_no_one_on_the_way_keeps_them(api: Api, at: str)
 
 
 def test_a_client_goes_on_after_its_last_event(api: Api, at: str) -> None:
-    claimed(api.parts.runs)
+    claimed(api.parts.stored.runs)
     get = api.client.get
     assert numbers(get(at + "/events")) == ["1", "2"]
     assert numbers(get(at + "/events?after=1")) == ["2"]
@@ -53,7 +53,7 @@ def test_a_last_event_that_is_no_number_is_422(api: Api, at: str, last: str) -> 
 
 
 def test_a_client_that_has_all_of_a_run_that_ended_is_told_not_to_come_again(api: Api, at: str) -> None:
-    api.parts.runs.cancel(id_of(at))
+    api.parts.stored.runs.cancel(id_of(at))
     first = api.client.get(at + "/events")
     assert first.status_code == 200 and numbers(first) == ["1", "2"]
     again = api.client.get(at + "/events", headers={"Last-Event-ID": "2"})
@@ -62,7 +62,7 @@ def test_a_client_that_has_all_of_a_run_that_ended_is_told_not_to_come_again(api
 
 def test_there_are_places_for_a_quarter_of_the_threads(make_api: Callable[..., Api]) -> None:
     api = make_api(web_threads=8)
-    at = f"{RUNS}/{queued_run(api.parts.runs).id}/events"
+    at = f"{RUNS}/{queued_run(api.parts.stored.runs).id}/events"
     open_ones = [api.client.get(at, buffered=False) for _ in range(2)]
     refused = api.client.get(at)
     assert (refused.status_code, refused.json["code"]) == (503, "too_many_streams")
@@ -75,7 +75,7 @@ def test_there_are_places_for_a_quarter_of_the_threads(make_api: Callable[..., A
 
 def test_the_log_is_text_whole_or_its_last_lines(api: Api, at: str) -> None:
     assert api.client.get(at + "/log").status_code == 404
-    api.parts.files.write(run_log_path(id_of(at)), "epoch 1\nepoch 2\nDice 0.8 – gut\n".encode())
+    api.parts.stored.files.write(run_log_path(id_of(at)), "epoch 1\nepoch 2\nDice 0.8 – gut\n".encode())
     answer = api.client.get(at + "/log")
     assert answer.content_type == "text/plain; charset=utf-8"
     assert answer.text == "epoch 1\nepoch 2\nDice 0.8 – gut\n"
@@ -89,10 +89,10 @@ def test_the_log_is_text_whole_or_its_last_lines(api: Api, at: str) -> None:
 def test_pictures_are_sent_once_they_are_there_and_when_they_changed(api: Api, at: str, name: str) -> None:
     link = f"{at}/{name}.png"
     assert api.client.get(link).status_code == 404
-    api.parts.files.write(run_picture_path(id_of(at), name), b"first")
+    api.parts.stored.files.write(run_picture_path(id_of(at), name), b"first")
     answer = api.client.get(link)
     assert (answer.status_code, answer.content_type, answer.data) == (200, "image/png", b"first")
     kept = {"If-None-Match": answer.headers["ETag"]}
     assert api.client.get(link, headers=kept).status_code == 304
-    api.parts.files.write(run_picture_path(id_of(at), name), b"second")
+    api.parts.stored.files.write(run_picture_path(id_of(at), name), b"second")
     assert api.client.get(link, headers=kept).data == b"second"

@@ -20,7 +20,7 @@ KEY = {"Idempotency-Key": "run-17"}
 @pytest.fixture
 def api(api: Api) -> Api:
     """With a dataset to train on."""
-    ready_dataset(api.parts.datasets)
+    ready_dataset(api.parts.stored.datasets)
     return api
 
 
@@ -44,7 +44,7 @@ def test_a_run_is_accepted_and_waits(api: Api) -> None:
 
 def test_a_training_worker_is_woken_and_none_is_needed(make_api: Callable[..., Api]) -> None:
     api = make_api(workers=False)
-    ready_dataset(api.parts.datasets)
+    ready_dataset(api.parts.stored.datasets)
     run = start(api, headers={"X-Request-ID": "ward-3.42"}).json
     assert api.jobs.woken == [TrainMessage(run["id"], "ward-3.42")]
     assert api.jobs.waiting(Queue.TRAINING) == 1 and not api.jobs.sent
@@ -59,7 +59,7 @@ def test_the_specification_can_be_sent_again_as_it_is(api: Api) -> None:
 
 def test_progress_epochs_and_error_are_shown(api: Api) -> None:
     at = start(api).headers["Location"]
-    runs, claim = api.parts.runs, claimed(api.parts.runs)
+    runs, claim = api.parts.stored.runs, claimed(api.parts.stored.runs)
     runs.progress(claim, {"stage": "training", "epoch": 2, "epochs": 2, "step": 1, "steps": 9, "eta_s": 8.5})
     runs.epoch(claim, {"epoch": 1, "train_loss": 0.7, "validation_loss": None, "validation_dice": 0.4})
     run = api.client.get(at).json
@@ -80,12 +80,12 @@ def test_all_mistakes_are_told_at_once_and_nothing_is_accepted(api: Api) -> None
 
 
 def test_a_dataset_is_found_by_id_or_by_a_name_that_only_one_has(api: Api) -> None:
-    one = api.parts.datasets.list("local", 10).items[0].id
+    one = api.parts.stored.datasets.list("local", 10).items[0].id
     assert start(api, dataset=one).json["dataset"] == start(api).json["dataset"] == one
-    ready_dataset(api.parts.datasets)
+    ready_dataset(api.parts.stored.datasets)
     errors = start(api).json["errors"]
     assert errors.keys() == {"dataset"} and "give the id" in errors["dataset"][0]
-    dataset(api.parts.datasets, "new")
+    dataset(api.parts.stored.datasets, "new")
     assert "looked through" in start(api, dataset="new").json["errors"]["dataset"][0]
     for name in ("", "\x00", "\ud800", "x" * 5000):
         assert start(api, dataset=name).json["errors"].keys() == {"dataset"}
@@ -121,7 +121,7 @@ def test_the_same_request_again_is_200_with_the_same_run(api: Api) -> None:
     assert (first.status_code, again.status_code) == (202, 200)
     assert again.json == first.json and again.headers["Location"] == first.headers["Location"]
     assert (start(api, KEY, epochs=3).status_code, len(api.jobs.woken)) == (422, 1)
-    api.parts.datasets.delete(first.json["dataset"])
+    api.parts.stored.datasets.delete(first.json["dataset"])
     assert start(api, KEY).json["id"] == first.json["id"]
 
 
@@ -139,7 +139,7 @@ def test_a_request_that_was_refused_may_be_sent_again_with_its_key(api: Api) -> 
 
 def test_a_run_that_a_worker_found_before_its_message_failed_is_accepted(api: Api) -> None:
     def taken_meanwhile(message: TrainMessage) -> None:
-        claimed(api.parts.runs)
+        claimed(api.parts.stored.runs)
         api.jobs.send_fails = True
         send(message)
 
@@ -149,12 +149,12 @@ def test_a_run_that_a_worker_found_before_its_message_failed_is_accepted(api: Ap
 
 def test_a_full_queue_is_503(make_api: Callable[..., Api]) -> None:
     api = make_api(max_queued_runs=1)
-    ready_dataset(api.parts.datasets)
+    ready_dataset(api.parts.stored.datasets)
     assert start(api).status_code == 202
     answer = start(api)
     assert (answer.status_code, answer.json["code"]) == (503, "queue_full")
     assert int(answer.headers["Retry-After"]) > 0
-    claimed(api.parts.runs)
+    claimed(api.parts.stored.runs)
     assert start(api).status_code == 202
 
 
@@ -173,19 +173,19 @@ def test_a_run_that_waits_is_cancelled_at_once_and_resumed(api: Api) -> None:
 
 def test_a_running_run_is_cancelled_when_its_process_is_gone(api: Api) -> None:
     links = start(api).json["links"]
-    claim = claimed(api.parts.runs)
+    claim = claimed(api.parts.stored.runs)
     answer = api.client.post(links["cancel"])
     assert (answer.status_code, answer.json["status"]) == (202, "cancelling")
     assert api.client.post(links["cancel"]).status_code == 202
-    api.parts.runs.cancelled(claim)
+    api.parts.stored.runs.cancelled(claim)
     assert api.client.get(links["self"]).json["status"] == "cancelled"
 
 
 def test_a_failed_run_is_resumed_unless_that_would_come_to_nothing(make_api: Callable[..., Api]) -> None:
     api = make_api(max_queued_runs=1)
-    study = ready_dataset(api.parts.datasets)
+    study = ready_dataset(api.parts.stored.datasets)
     links = start(api).json["links"]
-    api.parts.runs.fail(claimed(api.parts.runs), "out_of_memory", "Too little.")
+    api.parts.stored.runs.fail(claimed(api.parts.stored.runs), "out_of_memory", "Too little.")
     api.jobs.down = True
     assert api.client.post(links["resume"]).status_code == 503
     api.jobs.down = False
@@ -196,16 +196,16 @@ def test_a_failed_run_is_resumed_unless_that_would_come_to_nothing(make_api: Cal
     resumed = api.client.post(links["resume"]).json
     assert resumed["status"] == "queued" and resumed["error"] is None
     api.client.post(links["cancel"])
-    api.parts.datasets.delete(study)
+    api.parts.stored.datasets.delete(study)
     assert api.client.post(links["resume"]).status_code == 409
 
 
 def test_runs_of_others_are_404_and_admin_sees_all(guarded: Api) -> None:
-    keys = guarded.parts.keys
+    keys = guarded.parts.stored.keys
     (mine, my_secret), (_, other_secret) = keys.create("mine", ("train",)), keys.create("other", ("train",))
     my_key, other = ({"Authorization": f"Bearer {secret}"} for secret in (my_secret, other_secret))
     admin, infer = guarded.key("admin"), guarded.key("infer")
-    study = ready_dataset(guarded.parts.datasets, owner=mine)
+    study = ready_dataset(guarded.parts.stored.datasets, owner=mine)
     run = start(guarded, my_key).json
     for verb, link in (
         ("get", "self"),
@@ -245,13 +245,13 @@ def test_lists_are_pages_newest_first(api: Api) -> None:
 def test_a_run_that_has_ended_is_deleted_with_its_files(api: Api) -> None:
     run = start(api).json
     assert api.client.delete(run["links"]["self"]).json["code"] == "conflict"
-    api.parts.files.write(run_log_path(run["id"]), b"a log")
+    api.parts.stored.files.write(run_log_path(run["id"]), b"a log")
     api.client.post(run["links"]["cancel"])
     assert api.client.delete(run["links"]["self"]).status_code == 204
-    assert not api.parts.files.exists(run_folder(run["id"]))
+    assert not api.parts.stored.files.exists(run_folder(run["id"]))
     for path in (run["links"]["self"], run["links"]["log"], run["links"]["events"]):
         assert api.client.get(path).status_code == 404
     assert api.client.delete(run["links"]["self"]).status_code == 404
     assert api.client.get(RUNS).json["items"] == []
-    deeds = [(deed.action, deed.object_id) for deed in AuditLog(api.parts.database).list().items]
+    deeds = [(deed.action, deed.object_id) for deed in AuditLog(api.parts.stored.database).list().items]
     assert ("training_run.delete", run["id"]) in deeds

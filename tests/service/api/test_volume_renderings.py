@@ -226,7 +226,7 @@ def test_before_the_end_nothing_is_there(api: Api) -> None:
 
 def test_files_that_vanished_are_410_and_not_500(api: Api, made: Made) -> None:
     job = made(classes=("core",))
-    api.parts.files.delete_tree(f"segmentations/{job['id']}")
+    api.parts.stored.files.delete_tree(f"segmentations/{job['id']}")
     for name in ("image", "probability", "overlay", "labels", "montage", "nifti", "segmentation"):
         assert api.client.get(job["links"][name]).status_code == 410
 
@@ -234,7 +234,7 @@ def test_files_that_vanished_are_410_and_not_500(api: Api, made: Made) -> None:
 def test_a_slice_is_read_and_never_the_whole(api: Api, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     job = made(slices=200)
     read = []
-    opened = api.parts.files.open
+    opened = api.parts.stored.files.open
 
     def counting(path: str) -> Any:
         file = opened(path)
@@ -245,6 +245,6 @@ def test_a_slice_is_read_and_never_the_whole(api: Api, made: Made, monkeypatch: 
         counted.__class__.__exit__ = lambda *_: file.close()
         return counted
 
-    monkeypatch.setattr(api.parts.files, "open", counting)
+    monkeypatch.setattr(api.parts.stored.files, "open", counting)
     png(api, job["links"]["image"], "?slice=199")
     assert sum(map(len, read)) < 2 * 40 * 56 + 4096

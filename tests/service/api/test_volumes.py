@@ -33,8 +33,8 @@ def api(api: Api) -> Api:
     """With a worker that does volumes, and a model of four sequences."""
     assert api.jobs.worker is not None
     api.jobs.worker.volume = VolumeMade()
-    api.parts.models.register(card("four", in_channels=4, channels=[*FOUR]), "models/four.1")
-    api.parts.models.register(
+    api.parts.stored.models.register(card("four", in_channels=4, channels=[*FOUR]), "models/four.1")
+    api.parts.stored.models.register(
         card("three", channels=["pre-contrast", "flair", "post-contrast"]), "models/3.1"
     )
     return api
@@ -47,7 +47,7 @@ def send(api: Api, headers: dict[str, str] | None = None, **fields: Any) -> Any:
 
 def entries(api: Api, job_id: str) -> dict[str, bytes]:
     with (
-        api.parts.files.open(f"segmentations/{job_id}/source.zip") as file,
+        api.parts.stored.files.open(f"segmentations/{job_id}/source.zip") as file,
         zipfile.ZipFile(file) as archive,
     ):
         assert all(info.date_time == (1980, 1, 1, 0, 0, 0) for info in archive.infolist())
@@ -82,7 +82,7 @@ def test_a_volume_is_stored_raw_and_described_as_far_as_it_is_known(
     assert job["image"]["pixel_spacing_mm"] == [0.5, 0.6] and job["image"]["slice_spacing_mm"] == 3.0
     assert job["image"]["pixel_spacing_source"] == "request"
     assert entries(api, job["id"]) == {f"image/{place:05}": file for place, file in enumerate(files)}
-    assert api.parts.segmentations.get(job["id"]).kind is SegmentationKind.VOLUME
+    assert api.parts.stored.segmentations.get(job["id"]).kind is SegmentationKind.VOLUME
     (message,) = api.jobs.sent
     assert isinstance(message, SegmentVolumeMessage) and message.job_id == job["id"]
 
@@ -105,8 +105,8 @@ def test_the_end_is_answered_with_all_that_the_worker_found(api: Api) -> None:
 def test_a_job_that_failed_says_so(api: Api) -> None:
     api.jobs.paused = True
     job = send(api, image=ZIP, wait="0").json
-    (claim,) = api.parts.segmentations.claim([job["id"]], "w", 10)
-    api.parts.segmentations.fail(claim, "missing_slices", "Between slice 3 and 4 one is missing.")
+    (claim,) = api.parts.stored.segmentations.claim([job["id"]], "w", 10)
+    api.parts.stored.segmentations.fail(claim, "missing_slices", "Between slice 3 and 4 one is missing.")
     failed = api.client.get(job["links"]["self"]).json
     assert failed["error"]["code"] == "missing_slices" and failed["image"]["slices"] is None
     for name in ("image", "mask", "overlay", "montage", "nifti"):
@@ -164,9 +164,9 @@ def test_one_image_is_not_enough_for_four_sequences_unless_it_may_hold_them(api:
 
 
 def test_a_model_whose_channels_no_field_holds_is_refused(api: Api) -> None:
-    api.parts.models.register(card("odd", in_channels=2, channels=["dwi", "adc"]), "models/odd.1")
-    api.parts.models.register(card("five", in_channels=5), "models/five.1")
-    api.parts.models.register(card("one", in_channels=1), "models/one.1")
+    api.parts.stored.models.register(card("odd", in_channels=2, channels=["dwi", "adc"]), "models/odd.1")
+    api.parts.stored.models.register(card("five", in_channels=5), "models/five.1")
+    api.parts.stored.models.register(card("one", in_channels=1), "models/one.1")
     for fields in ({"image": [DICOM]}, {"modality_t1": NIFTI}):
         for model in ("odd", "five"):
             assert [*send(api, model=model, **fields).json["errors"]] == ["model"]
@@ -304,7 +304,7 @@ def test_what_cannot_be_accepted_leaves_nothing(make_api: Callable[..., Api], ho
         raise OSError(28, "No space left on device")
 
     if how == "disk":
-        api.parts.files.put = full  # type: ignore[method-assign]
+        api.parts.stored.files.put = full  # type: ignore[method-assign]
     elif how != "no_worker":
         setattr(api.jobs, how, True)
     key = {"Idempotency-Key": "k"}
@@ -332,7 +332,7 @@ def test_no_name_of_a_file_is_kept_or_logged(api: Api, capfd: pytest.CaptureFixt
         send(api, modality_t1=[DICOM, SLICE]),
     ]
     said = "".join(answer.text + str(answer.headers) for answer in made)
-    database: Database = api.parts.database
+    database: Database = api.parts.stored.database
     with database.read() as connection:
         for table in Base.metadata.sorted_tables:
             rows = [tuple(row) for row in connection.execute(table.select())]

@@ -12,12 +12,12 @@ RUN = {"name": "n", "dataset": "study", "encoder": "resnet18", "encoder_weights"
 
 @pytest.fixture
 def api(api: Api) -> Api:
-    ready_dataset(api.parts.datasets)
+    ready_dataset(api.parts.stored.datasets)
     return api
 
 
 def worker(api: Api, id: str, said: list[str] | None, queue: str = "training") -> None:
-    api.parts.workers.beat(id, queue, "cpu", "none", [], "1", encoder_weights=said)
+    api.parts.stored.workers.beat(id, queue, "cpu", "none", [], "1", encoder_weights=said)
 
 
 def start(api: Api, **changes: Any) -> Any:

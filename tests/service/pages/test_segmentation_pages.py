@@ -199,7 +199,7 @@ def test_no_worker_and_no_redis_are_said_in_words(api: Api) -> None:
 
 def test_a_model_without_an_encoder_is_shown_without_one(api: Api) -> None:
     made = card("gates", architecture="attention_unet", encoder=None)
-    api.parts.models.register(made, "models/gates.1")
+    api.parts.stored.models.register(made, "models/gates.1")
     job = api.post(model="gates").json
     assert job["model"]["encoder"] is None
     page = api.client.get(f"/results/{job['id']}").text
@@ -219,8 +219,8 @@ def test_results_are_listed_and_can_be_deleted(api: Api) -> None:
 def test_a_failed_job_says_why(api: Api) -> None:
     api.jobs.paused = True
     location = send(api).headers["Location"]
-    (claim,) = api.parts.segmentations.claim([location.rsplit("/", 1)[1]], "w", 10)
-    api.parts.segmentations.fail(claim, "inference_failed", "The network broke.")
+    (claim,) = api.parts.stored.segmentations.claim([location.rsplit("/", 1)[1]], "w", 10)
+    api.parts.stored.segmentations.fail(claim, "inference_failed", "The network broke.")
     page = api.client.get(location)
     assert page.status_code == 200 and "The network broke." in page.text
 
@@ -233,7 +233,7 @@ def sign_in(api: Api, secret: str, **fields: str):
 def test_without_a_session_every_page_leads_to_login_and_back(guarded: Api) -> None:
     answer = guarded.client.get("/results")
     assert answer.status_code == 303 and answer.headers["Location"] == "/login?next=/results"
-    _, secret = guarded.parts.keys.create("ward", ["infer"])
+    _, secret = guarded.parts.stored.keys.create("ward", ["infer"])
     back = sign_in(guarded, secret, next="/results")
     assert back.status_code == 303 and back.headers["Location"] == "/results"
     cookie = back.headers["Set-Cookie"]
@@ -248,7 +248,7 @@ def test_login_leads_back_below_the_path_where_the_service_is_mounted(guarded: A
     assert asked.startswith("/mri/login?next=/")
     form = Page(guarded.client.get(asked.removeprefix("/mri"), **mounted).text)
     (onward,) = [field["value"] for field in form.all("input") if field.get("name") == "next"]
-    _, secret = guarded.parts.keys.create("ward", ["infer"])
+    _, secret = guarded.parts.stored.keys.create("ward", ["infer"])
     data = {"csrf_token": form.token(), "key": secret, "next": onward}
     answer = guarded.client.post("/login", data=data, **mounted)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/mri{wanted}")
@@ -258,7 +258,7 @@ def test_login_leads_back_below_the_path_where_the_service_is_mounted(guarded: A
     "target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
 )
 def test_login_does_not_lead_elsewhere(guarded: Api, target: str) -> None:
-    _, secret = guarded.parts.keys.create("ward", ["infer"])
+    _, secret = guarded.parts.stored.keys.create("ward", ["infer"])
     assert sign_in(guarded, secret, next=target).headers["Location"] == "/"
 
 
@@ -268,7 +268,7 @@ def test_a_wrong_key_is_said(guarded: Api) -> None:
 
 
 def test_a_session_segments_with_a_token_and_not_without(guarded: Api) -> None:
-    _, secret = guarded.parts.keys.create("ward", ["infer"])
+    _, secret = guarded.parts.stored.keys.create("ward", ["infer"])
     sign_in(guarded, secret)
     assert send(guarded).status_code == 303
     refused = send(guarded, csrf_token="wrong")
@@ -279,7 +279,7 @@ def test_a_session_segments_with_a_token_and_not_without(guarded: Api) -> None:
 
 
 def test_a_session_reads_pictures_and_other_sites_cannot_use_it(guarded: Api) -> None:
-    _, secret = guarded.parts.keys.create("ward", ["infer"])
+    _, secret = guarded.parts.stored.keys.create("ward", ["infer"])
     sign_in(guarded, secret)
     made = guarded.post()
     assert made.status_code == 201
@@ -288,13 +288,13 @@ def test_a_session_reads_pictures_and_other_sites_cannot_use_it(guarded: Api) ->
 
 
 def test_signing_out_and_revoking_end_the_session(guarded: Api) -> None:
-    key_id, secret = guarded.parts.keys.create("ward", ["infer"])
+    key_id, secret = guarded.parts.stored.keys.create("ward", ["infer"])
     sign_in(guarded, secret)
     token = Page(guarded.client.get("/").text).token()
     assert guarded.client.post("/logout", data={"csrf_token": token}).status_code == 303
     assert guarded.client.get("/").status_code == 303
     sign_in(guarded, secret)
-    guarded.parts.keys.revoke(key_id)
+    guarded.parts.stored.keys.revoke(key_id)
     assert guarded.client.get("/").status_code == 303
 
 

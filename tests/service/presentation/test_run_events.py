@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from service.presentation.run_events import BEAT_S, Streams
+from service.presentation.run_events import BEAT_S, RunEvents
 from shared.contract.errors import TooManyStreams
 from shared.database.database import Database, create_all
 from shared.jobs.training_runs import RunView, TrainingRuns
@@ -59,8 +59,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def streams(runs: TrainingRuns, clock: Clock) -> Streams:
-    return Streams(runs, most=2, seconds=25, pause=clock.pause, clock=clock)
+def streams(runs: TrainingRuns, clock: Clock) -> RunEvents:
+    return RunEvents(runs, most=2, seconds=25, pause=clock.pause, clock=clock)
 
 
 @pytest.fixture
@@ -68,12 +68,12 @@ def run(runs: TrainingRuns) -> RunView:
     return queued_run(runs)
 
 
-def follow(streams: Streams, run: RunView, after: int = 0) -> list[Message]:
+def follow(streams: RunEvents, run: RunView, after: int = 0) -> list[Message]:
     return parsed(b"".join(streams.stream(run.id, after)))
 
 
 def test_what_happens_is_told_in_order_until_the_run_ends(
-    runs: TrainingRuns, streams: Streams, clock: Clock, run: RunView
+    runs: TrainingRuns, streams: RunEvents, clock: Clock, run: RunView
 ) -> None:
     def begin() -> None:
         clock.claim = claimed(runs)
@@ -103,14 +103,14 @@ def test_what_happens_is_told_in_order_until_the_run_ends(
 
 
 def test_a_client_that_comes_again_gets_only_what_it_has_not(
-    runs: TrainingRuns, streams: Streams, run: RunView
+    runs: TrainingRuns, streams: RunEvents, run: RunView
 ) -> None:
     runs.cancel(run.id)
     assert [message.get("id") for message in follow(streams, run, after=1)] == [None, "2"]
 
 
 def test_more_events_than_a_page_come_without_a_pause(
-    monkeypatch: pytest.MonkeyPatch, runs: TrainingRuns, streams: Streams, clock: Clock, run: RunView
+    monkeypatch: pytest.MonkeyPatch, runs: TrainingRuns, streams: RunEvents, clock: Clock, run: RunView
 ) -> None:
     monkeypatch.setattr("service.presentation.run_events.PAGE", 2)
     claim = claimed(runs)
@@ -122,20 +122,20 @@ def test_more_events_than_a_page_come_without_a_pause(
 
 
 def test_it_ends_after_a_while_and_beats_while_nothing_happens(
-    streams: Streams, clock: Clock, run: RunView
+    streams: RunEvents, clock: Clock, run: RunView
 ) -> None:
     messages = follow(streams, run, after=1)
     assert [*messages[0]] == ["retry"] and [[*message] for message in messages[1:]] == [["comment"]] * 2
     assert clock.now == 25 and BEAT_S == 10
 
 
-def test_it_ends_when_the_process_is_asked_to_stop(streams: Streams, clock: Clock, run: RunView) -> None:
+def test_it_ends_when_the_process_is_asked_to_stop(streams: RunEvents, clock: Clock, run: RunView) -> None:
     clock.meanwhile = [lambda: None, streams.close]
     follow(streams, run)
     assert clock.now == 2
 
 
-def test_places_are_counted_and_given_back(streams: Streams) -> None:
+def test_places_are_counted_and_given_back(streams: RunEvents) -> None:
     leave = streams.enter()
     streams.enter()
     with pytest.raises(TooManyStreams):
@@ -145,7 +145,7 @@ def test_places_are_counted_and_given_back(streams: Streams) -> None:
 
 
 def test_nothing_is_left_once_the_run_ended_and_all_was_seen(
-    runs: TrainingRuns, streams: Streams, run: RunView
+    runs: TrainingRuns, streams: RunEvents, run: RunView
 ) -> None:
     assert not streams.nothing_left(run, 1)
     runs.cancel(run.id)
@@ -155,7 +155,7 @@ def test_nothing_is_left_once_the_run_ended_and_all_was_seen(
 
 
 def test_a_database_that_goes_away_ends_the_stream_quietly(
-    runs: TrainingRuns, streams: Streams, clock: Clock, run: RunView
+    runs: TrainingRuns, streams: RunEvents, clock: Clock, run: RunView
 ) -> None:
     def gone(*_: object, **__: object) -> None:
         raise OperationalError("select", {}, Exception())

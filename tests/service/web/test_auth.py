@@ -60,10 +60,10 @@ def test_the_key_is_asked_for_before_the_body_is_read(guarded: Api) -> None:
 
 
 def test_a_revoked_key_ends_at_once(guarded: Api) -> None:
-    key_id, secret = guarded.parts.keys.create("ward", ["infer"])
+    key_id, secret = guarded.parts.stored.keys.create("ward", ["infer"])
     headers = {"Authorization": f"Bearer {secret}"}
     assert guarded.client.get("/v1/segmentations", headers=headers).status_code == 200
-    guarded.parts.keys.revoke(key_id)
+    guarded.parts.stored.keys.revoke(key_id)
     assert guarded.client.get("/v1/segmentations", headers=headers).status_code == 401
 
 

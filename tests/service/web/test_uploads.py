@@ -102,7 +102,7 @@ def test_memory_stays_flat_however_large_the_volume(api: Api) -> None:
     assert small < 24 * MIB  # what stays in memory of a request, twice for a moment
     assert peak(300 * MIB) < small + 8 * MIB
     stored = [name for name in api.files() if name.endswith("source.zip")]
-    sizes = sorted(api.parts.files.size(name) for name in stored)
+    sizes = sorted(api.parts.stored.files.size(name) for name in stored)
     assert 300 * MIB < sizes[1] < 301 * MIB and not list(
         (api.parts.settings.store.data_dir / "uploads").iterdir()
     )
