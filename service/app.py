@@ -26,6 +26,7 @@ from service.pages import api_docs, assets, login, script_pages, segmentation_pa
 from service.settings import ServiceSettings
 from service.stored import Stored
 from service.web import allowed_hosts, auth, logs, problems, security_headers
+from service.web.ids import IdConverter
 from service.web.multipart import MAX_FIELD_BYTES, MAX_PARTS, StrictRequest
 from service.web.request_body import BodyGuard
 from shared.database.database import Database
@@ -101,6 +102,7 @@ def create_app(
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
+    app.url_map.converters["default"] = IdConverter
     parts = Services.build(settings, Stored.open(settings, queue, files, database))
     app.extensions[EXTENSION] = parts
     auth.register(app, auth.Authenticator(parts.stored.keys, open_access=settings.open_access))

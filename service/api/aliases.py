@@ -9,6 +9,7 @@ from service.api.operation import answer, operation
 from service.container import services
 from service.schemas.models import Alias, AliasChange, AliasPage
 from service.web.auth import require
+from service.web.ids import is_id
 from service.web.parameters import body
 from shared.contract.errors import Conflict, NotFound
 from shared.contract.names import DEFAULT_ALIAS, Scope
@@ -28,7 +29,7 @@ def list_aliases() -> Response:
     return jsonify({"items": items, "next": None})
 
 
-@blueprint.put("/v1/models/aliases/<alias>")
+@blueprint.put("/v1/models/aliases/<string:alias>")
 @operation(
     {200: answer(Alias, "The alias points there; see `ready`.")}, problems=(400, 401, 403, 422), body=_BODY
 )
@@ -47,7 +48,7 @@ def set_alias(alias: str) -> Response:
     return jsonify(_present(alias, parts.stored.models.aliases().get(alias, AliasView(model_id, model_id))))
 
 
-@blueprint.delete("/v1/models/aliases/<alias>")
+@blueprint.delete("/v1/models/aliases/<string:alias>")
 @operation({204: {"description": "The name is free."}}, problems=(401, 403, 404, 409))
 def delete_alias(alias: str) -> Response:
     """Delete an alias
@@ -57,7 +58,7 @@ def delete_alias(alias: str) -> Response:
     principal = require(Scope.ADMIN)
     if alias == DEFAULT_ALIAS:
         raise Conflict(f"{alias} names the model that is used where none is; point it elsewhere.")
-    if not alias.isprintable():  # PostgreSQL refuses a NUL in a text with an error of its own
+    if not is_id(alias):
         raise NotFound
     services().stored.models.delete_alias(alias, actor=principal.owner)
     services().intake.catalogue.forget()

@@ -124,8 +124,6 @@ def model_curves(model_id: str) -> Response:
 
 
 def _find(model_id: str) -> StoredModel:
-    if not model_id.isprintable():  # PostgreSQL refuses a NUL in a text with an error of its own
-        raise NotFound
     return services().stored.models.get(model_id)
 
 

@@ -9,7 +9,7 @@ from service.intake.acceptance import Acceptance, Accepted
 from service.intake.idempotency import fingerprint
 from service.intake.lookup import find_dataset, find_model, ready_dataset
 from service.job_queue import JobQueue
-from shared.contract.errors import InvalidFields, QueueFull, UnknownModel
+from shared.contract.errors import InvalidFields, NotFound, QueueFull
 from shared.database.models import Models
 from shared.files.paths import evaluation_folder
 from shared.files.store import FileStore
@@ -126,9 +126,8 @@ class EvaluationIntake:
             problems["against"] = ["must be text or null"]
             return None
         try:
-            # PostgreSQL refuses a NUL in a text with an error of its own.
-            model = self._models.resolve(wanted if wanted.isascii() and wanted.isprintable() else "")[0]
-        except UnknownModel:
+            model = find_model(self._models, wanted)
+        except NotFound:
             problems["against"] = ["there is no such model or alias"]
             return None
         if model.id == ours.id:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from service.web.ids import is_id
 from shared.contract.errors import InvalidFields, NotFound, UnknownModel
 from shared.contract.names import DatasetStatus
 from shared.database.models import Models, StoredModel
@@ -16,8 +17,7 @@ def find_dataset(datasets: Datasets, owner: str, sees: str | None, wanted: str) 
 
     `sees`: whose datasets may be found by id (None: everybody's).
     """
-    # PostgreSQL refuses a NUL in a text with an error of its own.
-    if wanted.isascii() and wanted.isalnum():
+    if is_id(wanted):
         with suppress(NotFound):
             return datasets.get(wanted, owner=sees)
     named = [dataset for dataset in _all(datasets, owner) if dataset.name == wanted]
@@ -49,8 +49,7 @@ def ready_dataset(
 
 def find_model(models: Models, reference: str) -> StoredModel:
     """By id or alias; raises NotFound."""
-    # PostgreSQL refuses a NUL in a text with an error of its own.
-    if not (reference.isascii() and reference.isprintable()):
+    if not is_id(reference):
         raise NotFound
     try:
         return models.resolve(reference)[0]
