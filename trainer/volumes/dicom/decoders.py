@@ -49,6 +49,7 @@ class PixelLayout:
     high: int
     signed: bool
     planar: int
+    padding: tuple[int, int] | None = None  # stored samples from .. to .. that are no part of the picture
 
     @property
     def frame_bytes(self) -> int:

@@ -61,8 +61,10 @@ def layout_of(file: DicomFile, limits: VolumeLimits) -> tuple[PixelLayout, int]:
         )
     limits.check((columns, rows, frames))
     signed, planar = integer(dataset, "PixelRepresentation") == 1, integer(dataset, "PlanarConfiguration")
+    signed = signed and samples == 1
+    padding = _padding(dataset, signed) if photometric in GREY else None
     layout = PixelLayout(
-        rows, columns, samples, photometric, allocated, stored, high, signed and samples == 1, planar or 0
+        rows, columns, samples, photometric, allocated, stored, high, signed, planar or 0, padding
     )
     if file.syntax in NATIVE and (file.pixels.length is None or _too_short(file, layout, frames)):
         raise UndecodableImage(f"{name} is cut short: it holds fewer pixels than its header promises.")
@@ -71,6 +73,17 @@ def layout_of(file: DicomFile, limits: VolumeLimits) -> tuple[PixelLayout, int]:
     if file.syntax not in NATIVE and file.pixels.length is not None:
         raise UndecodableImage(f"{name} is damaged: its pixels are not compressed as its header says.")
     return layout, frames
+
+
+def _padding(dataset: Dataset, signed: bool) -> tuple[int, int] | None:
+    """PixelPaddingValue, up to PixelPaddingRangeLimit where there is one (PS3.3, C.7.5.1.1.2)."""
+    values = []
+    for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"):
+        value = integer(dataset, keyword)
+        if value is not None:
+            # Some write the bits of a signed value as an unsigned one.
+            values.append(value - (1 << 16) if signed and value >= 1 << 15 else value)
+    return (min(values), max(values)) if "PixelPaddingValue" in dataset and values else None
 
 
 def _too_short(file: DicomFile, layout: PixelLayout, frames: int) -> bool:
@@ -116,7 +129,7 @@ def frame_reader(file: DicomFile, layout: PixelLayout, frames: int) -> Iterator[
                 decoded = decode_frame(
                     b"".join(parts), layout, file.syntax, _swapped(file, layout), file.name
                 )
-                return samples_of(decoded, layout)
+                return without_padding(samples_of(decoded, layout), layout)
 
         yield read
 
@@ -152,6 +165,22 @@ def samples_of(decoded: Decoded, layout: PixelLayout) -> np.ndarray:
         unsigned = (unsigned >> shift) & ((1 << bits) - 1)
     # A lossy codestream may overshoot what the header says is stored.
     return np.minimum(unsigned, (1 << layout.stored) - 1) if bits > layout.stored else unsigned
+
+
+def without_padding(samples: np.ndarray, layout: PixelLayout) -> np.ndarray:
+    """Samples of one frame, those that the header declares to be padding as dark as air."""
+    if layout.padding is None:
+        return samples
+    low, high = layout.padding
+    padded = (samples >= low) & (samples <= high)
+    if not padded.any():
+        return samples
+    rest = samples[~padded]
+    if layout.photometric == "MONOCHROME1":  # white is zero
+        dark = int(rest.max()) if rest.size else (1 << (layout.stored - layout.signed)) - 1
+    else:
+        dark = min(0, int(rest.min())) if rest.size else 0
+    return np.where(padded, samples.dtype.type(dark), samples)
 
 
 @dataclass(frozen=True)

@@ -337,10 +337,40 @@ def test_the_window_is_that_of_the_middle_slice(read):
     assert read(made).window == (54.0, 353.0)
 
 
-def test_padding_stays_a_number(read):
-    scan = read(dicom.series(smooth(low=-5, high=99, dtype=np.int16), PixelPaddingValue=-5, RescaleSlope="0.5",
-                             RescaleIntercept="0"))  # fmt: skip
-    assert scan.voxels_DHWC.min() == -2.5
+@pytest.mark.parametrize(
+    ("dtype", "declared", "padding"),
+    [
+        (np.int16, {"PixelPaddingValue": -2000}, -2000),
+        (np.int16, {"PixelPaddingValue": -32768}, -32768),
+        (np.uint16, {"PixelPaddingValue": 65535}, 65535),
+        (np.uint16, {"PixelPaddingValue": 4000, "PixelPaddingRangeLimit": 4095}, 4050),
+        (np.uint16, {"PixelPaddingValue": 4095, "PixelPaddingRangeLimit": 4000}, 4000),
+        (np.uint8, {"PixelPaddingValue": 255}, 255),
+    ],
+)
+@pytest.mark.parametrize("where", [np.s_[:, :4, :], np.s_[1:, -3:, 5:], np.s_[2, :, :]])
+def test_declared_padding_is_as_dark_as_air(read, dtype, declared, padding, where):
+    pixels = smooth(low=0, high=99, dtype=dtype)
+    padded = pixels.copy()
+    padded[where] = padding
+    got = read(dicom.series(padded, **declared)).voxels_DHWC[..., 0]
+    expected = np.where(padded == padding, 0, padded)
+    assert got.shape == expected.shape
+    np.testing.assert_array_equal(np.sort(got, axis=None), np.sort(expected, axis=None))
+
+
+def test_declared_padding_of_inverted_pictures_is_dark(read):
+    padded = smooth(low=10, high=99, dtype=np.uint16)
+    padded[:, :4, :] = 0
+    made = dicom.series(padded, PixelPaddingValue=0, PhotometricInterpretation="MONOCHROME1")
+    got = read(made).voxels_DHWC
+    assert (got.min(), got.max()) == (0, 89)
+
+
+def test_declared_padding_is_below_negative_values_too(read):
+    padded = smooth(low=-50, high=99, dtype=np.int16)
+    padded[:, :4, :] = 3000
+    assert read(dicom.series(padded, PixelPaddingValue=3000)).voxels_DHWC.max() <= 99
 
 
 def test_8_bit_values_are_8_bit(read):
