@@ -8,6 +8,7 @@ from service.web.uploads import Upload, Watch
 from shared.contract.errors import FieldErrors, InvalidFields, PayloadTooLarge, UnsafeFile
 from shared.datasets.brats_names import MODALITIES
 from shared.files.sniff import PROGRAMS, sniff
+from shared.files.system_files import is_system_file
 from shared.files.zip_checks import ArchiveLimits, check, of_volume
 from shared.pictures.decode import refusal
 from shared.volumes.tiff_stack import pages
@@ -73,7 +74,7 @@ def refuse_large_pictures(limits: Limits) -> Watch:
 
 def sort_files(uploads: Mapping[str, Sequence[Upload]], limits: Limits) -> Sent:
     """The files of a form by field. Raises InvalidFields on fields, ImageError, PayloadTooLarge."""
-    sent = {name: uploads[name] for name in FILE_FIELDS if name in uploads}
+    sent = {name: _without_system_files(uploads[name]) for name in FILE_FIELDS if name in uploads}
     kinds: dict[str, str] = {}
     problems = {**_of_fields(sent)}
     if not problems:
@@ -94,6 +95,11 @@ def sort_files(uploads: Mapping[str, Sequence[Upload]], limits: Limits) -> Sent:
         format=formats.pop() if len(formats) == 1 else None,
         may_hold_all=kinds.get(IMAGE) in _MAY_HOLD_ALL,
     )
+
+
+def _without_system_files(files: Sequence[Upload]) -> Sequence[Upload]:
+    """What a person meant to send; where there is nothing else, what was sent, to be refused by name."""
+    return [file for file in files if not is_system_file(file.head)] or files
 
 
 def _of_fields(sent: Mapping[str, Sequence[Upload]]) -> FieldErrors:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from shared.contract.errors import DatasetError
+from shared.files.system_files import is_system_path
 from shared.files.zip_checks import read_entry
 
 MAX_FILE_BYTES = 256 * 1024 * 1024  # a picture of 16 megapixels, 16 bit, RGB, not compressed, is 100 MB
@@ -34,9 +35,9 @@ class Folder:
         """All files, sorted; raises DatasetError above a million."""
         found = []
         for at, folders, files in os.walk(self.root):
-            folders[:] = [name for name in folders if not name.startswith(".")]
+            folders[:] = [name for name in folders if not is_system_path(name)]
             relative = PurePosixPath(Path(at).relative_to(self.root))
-            found += [str(relative / name) for name in files if not name.startswith(".")]
+            found += [str(relative / name) for name in files if not is_system_path(name)]
             if len(found) > MAX_FILES:
                 raise DatasetError(f"The folder has more than {MAX_FILES} files.")
         return sorted(found)
@@ -79,4 +80,4 @@ def source_of(root: Path | Source) -> Source:
 
 
 def _is_hidden(info: zipfile.ZipInfo) -> bool:
-    return info.is_dir() or any(part.startswith((".", "__MACOSX")) for part in info.filename.split("/"))
+    return info.is_dir() or is_system_path(info.filename)

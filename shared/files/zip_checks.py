@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from shared.contract.errors import UnsafeArchive, UnsafeUpload
 from shared.files.sniff import HEAD_BYTES, sniff
+from shared.files.system_files import is_system_path
 from shared.files.zip_directory import check_directory
 
 GIB = 1024**3
@@ -25,7 +26,6 @@ MAX_FILES_OF_VOLUME = 20_000
 _STEP = 1 << 18
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_JUNK = frozenset({".ds_store", "thumbs.db", "desktop.ini", "__macosx"})  # what systems add by themselves
 _ARCHIVE_NAME = re.compile(
     r"\.(zip|tar|tgz|tbz2?|txz|gz|bz2|xz|zst|7z|rar|jar|iso|lz4?|lzma|cab|arj)$", re.IGNORECASE
 )
@@ -145,7 +145,7 @@ def _checked(archive: zipfile.ZipFile, limits: ArchiveLimits) -> list[zipfile.Zi
         _check_kind(info)
         _check_names(info)
         _check_twice(info, seen)
-    kept = [info for info in infos if not info.is_dir() and not _is_junk(info.filename)]
+    kept = [info for info in infos if not info.is_dir() and not is_system_path(info.filename)]
     for info in kept:
         if _ARCHIVE_NAME.search(info.filename) and not _VOLUME_NAME.search(info.filename):
             raise _Unsafe("is an archive in the archive; put its files in directly.", info)
@@ -230,10 +230,6 @@ def _check_twice(info: zipfile.ZipInfo, seen: dict[str, tuple[str, str]]) -> Non
 
 def _folded(path: str) -> str:
     return path.lower() if path.isascii() else unicodedata.normalize("NFKC", path).casefold()
-
-
-def _is_junk(name: str) -> bool:
-    return any(part.lower() in _JUNK for part in name.split("/"))
 
 
 def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -30,6 +30,8 @@ from trainer.volumes.dicom.series import Series, check_one_patient, read_series
 from trainer.volumes.dicom.values import quiet, text
 from trainer.volumes.order import VOLUME, VolumeOrder
 
+_VOLUMES = ("DICOM", "NIfTI", "TIFF")
+_MAY_BE_DAMAGED = ("unknown", "empty", "gzip")
 WHOLE = "image"  # the field of a volume that is not called by its sequence
 _GRID_SLACK_MM = 0.1
 _SPACING_SLACK = 0.01
@@ -118,18 +120,31 @@ def _plane_remarks(grid: Grid) -> list[dict[str, Any]]:
 
 def read_files(paths: Sequence[Path], limits: VolumeLimits, on_progress: Progress) -> Read:
     """A DICOM series, or one file of another format; raises ImageError."""
-    kinds = [_kind(path) for path in paths]
-    if "DICOM" in kinds:
-        series = read_series(paths, limits, on_progress)
-        return Read([series.scan], series)
-    if len(paths) == 1 and kinds[0] == "NIfTI":
-        return Read(nifti_scans.read_scans(paths[0], limits))
-    if len(paths) == 1 and kinds[0] == "TIFF":
-        return Read([tiff_stack.read_scan(paths[0], limits)])
+    kinds = {path: _kind(path) for path in paths}
+    # A CD's viewer, its pages, a note: plainly something else. What nobody knows may be a damaged slice.
+    found = next((kind for kind in _VOLUMES if kind in kinds.values()), None)
+    likely = [path for path, kind in kinds.items() if kind in (found, *_MAY_BE_DAMAGED)]
+    read: Read | None = None
+    if found == "DICOM":
+        series = read_series(likely, limits, on_progress)
+        read = Read([series.scan], series)
+    elif found == "NIfTI" and len(likely) == 1:
+        read = Read(nifti_scans.read_scans(likely[0], limits))
+    elif found == "TIFF" and len(likely) == 1:
+        read = Read([tiff_stack.read_scan(likely[0], limits)])
+    if read is not None:
+        if len(likely) < len(paths):
+            read.scans[0].remarks.append(_left_out(len(paths) - len(likely), len(paths)))
+        return read
     raise UnsupportedFormat(
         "This is no volume that is read here: send a DICOM series, or one NIfTI file or TIFF stack a field"
         f" (none of {len(paths)} files is DICOM); several sequences go into modality_t1 and so on."
     )
+
+
+def _left_out(number: int, of: int) -> dict[str, Any]:
+    detail = f"{number} of {of} files are no part of the volume and were left out."
+    return {"code": "files_left_out", "detail": detail}
 
 
 def _kind(path: Path) -> str:

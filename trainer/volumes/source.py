@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 from shared.files.sniff import HEAD_BYTES, sniff
+from shared.files.system_files import is_system_file
 from shared.files.zip_checks import ArchiveLimits, of_volume, unpack
 
 _STEP = 1 << 20
@@ -21,6 +22,8 @@ def unpacked(source: Path, folder: Path, max_bytes: int) -> dict[str, list[Path]
             with archive.open(name) as entry, path.open("xb") as out:
                 shutil.copyfileobj(entry, out, _STEP)
             parts.setdefault(field, []).append(path)
+    for field, paths in parts.items():
+        parts[field] = _without_system_files(paths)
     limits = of_volume(max_bytes)
     for field, paths in parts.items():
         if len(paths) == 1 and _kind(paths[0]) == "ZIP":
@@ -29,11 +32,20 @@ def unpacked(source: Path, folder: Path, max_bytes: int) -> dict[str, list[Path]
             with paths[0].open("rb") as file:
                 found = unpack(file, inside, limits, of_patients=True)
             paths[0].unlink()
-            parts[field] = sorted(path for path in inside.rglob("*") if path.is_file())
+            parts[field] = _without_system_files(sorted(path for path in inside.rglob("*") if path.is_file()))
             limits = ArchiveLimits(limits.max_files - len(found.names), limits.max_bytes - found.bytes)
     return parts
 
 
+def _without_system_files(paths: list[Path]) -> list[Path]:
+    """What a person meant to send, told by content, since parts of a form have no names here."""
+    return [path for path in paths if not is_system_file(_head(path))] or paths
+
+
 def _kind(path: Path) -> str:
+    return sniff(_head(path))
+
+
+def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        return sniff(file.read(HEAD_BYTES))
+        return file.read(HEAD_BYTES)

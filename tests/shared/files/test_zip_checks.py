@@ -48,7 +48,8 @@ def test_one_made_by_hand_is_honest_too(tmp_path: Path) -> None:
 
 
 def test_what_systems_add_is_left_out(tmp_path: Path) -> None:
-    junk = {"__MACOSX/p1/._a.png": b"", "p1/.DS_Store": b"", "p2/Thumbs.db": b"", "desktop.ini": b""}
+    junk = {"__MACOSX/p1/._a.png": b"", "p1/.DS_Store": b"", "p2/Thumbs.db": b"", "desktop.ini": b"",
+            "p1/._a.png": b"", ".hidden/b.png": b""}  # fmt: skip
     assert unpacked(zips.archive(GOOD | junk), tmp_path) == GOOD
 
 

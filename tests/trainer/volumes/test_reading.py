@@ -278,3 +278,68 @@ def test_a_hostile_zip_within_is_refused_without_a_name(tmp_path):
     with pytest.raises(errors.UnsafeUpload) as refused:
         unpacked(tmp_path / "source.zip", tmp_path / "files", 1 << 20)
     assert "DOE" not in refused.value.detail
+
+
+APPLE_DOUBLE = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        " + bytes(60)
+LEFT_BY_SYSTEMS = {
+    "S/._IM0": APPLE_DOUBLE,
+    "S/.DS_Store": b"\x00\x00\x00\x01Bud1" + bytes(50),
+    "Thumbs.db": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500),
+    "S/desktop.ini": b"[.ShellClassInfo]\r\n",
+    "__MACOSX/S/._IM1": APPLE_DOUBLE,
+    ".hidden/IM9": b"anything",
+}
+
+
+def archive(files):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as made:
+        for name, data in files.items():
+            made.writestr(name, data)
+    return stream.getvalue()
+
+
+def series_files():
+    return {f"S/IM{n}": dicom.as_bytes(one) for n, one in enumerate(dicom.series(dicom.head((4, 24, 20))))}
+
+
+def test_what_systems_leave_in_a_zip_is_not_missed(order, put, tmp_path):
+    sent = archive({"image/00000": archive(series_files() | LEFT_BY_SYSTEMS)})
+    parts = unpacked(put("source.zip", sent), tmp_path / "out", 1 << 20)
+    study = read_study(parts, order())
+    assert study.image["slices"] == 4 and study.remarks == []
+
+
+def test_what_systems_leave_among_the_files_of_a_form_is_told_by_content(order, put, tmp_path):
+    contents = [*series_files().values(), *(LEFT_BY_SYSTEMS[name] for name in list(LEFT_BY_SYSTEMS)[:5])]
+    sent = archive({f"image/{n:05}": data for n, data in enumerate(contents)})
+    study = read_study(unpacked(put("source.zip", sent), tmp_path / "out", 1 << 20), order())
+    assert study.image["slices"] == 4 and study.remarks == []
+
+
+def test_what_else_lies_on_a_cd_is_left_out_and_that_is_said(order, put, tmp_path):
+    more = {
+        "viewer.exe": b"MZ\x90\x00" + bytes(99), "index.html": b"<html>", "a.pdf": b"%PDF-1",
+        "logo.png": b"\x89PNG\r\n\x1a\n",
+    }  # fmt: skip
+    sent = archive({"image/00000": archive(series_files() | more)})
+    parts = unpacked(put("source.zip", sent), tmp_path / "out", 1 << 20)
+    study = read_study(parts, order())
+    assert study.image["slices"] == 4
+    assert [remark["code"] for remark in study.remarks] == ["files_left_out"]
+    assert study.remarks[0]["detail"].startswith("4 of 8 files")
+
+
+def test_a_file_that_nobody_knows_may_be_a_damaged_slice_and_is_refused(order, put, tmp_path):
+    broken = series_files() | {"S/IM9": b"\x01\x02\x03" * 99}
+    sent = archive({"image/00000": archive(broken)})
+    parts = unpacked(put("source.zip", sent), tmp_path / "out", 1 << 20)
+    with pytest.raises(errors.UnsupportedFormat, match="not DICOM"):
+        read_study(parts, order())
+
+
+def test_a_note_beside_a_nifti_in_a_zip_is_left_out(order, put, tmp_path):
+    sent = archive({"image/00000": archive({"a.nii": nifti(head(1)), "README.txt": b"Made today.\n"})})
+    study = read_study(unpacked(put("source.zip", sent), tmp_path / "out", 1 << 20), order())
+    assert study.image["format"] == "NIfTI"
+    assert [remark["code"] for remark in study.remarks] == ["files_left_out"]

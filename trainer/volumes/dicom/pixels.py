@@ -24,6 +24,7 @@ COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _REFUSED = ("PALETTE COLOR", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "HSV", "ARGB", "CMYK", "XYB")
 # Noise does not get smaller by compression, but hardly larger either: more bytes than this are an attack.
 _MAX_GROWTH, _SLACK = 2, 1 << 16
+_MOST_PADDING = 1 << 16  # bytes of one value behind the pixels
 _MAX_VALUE = 1e30  # float32 holds it, and sums of it
 
 
@@ -68,7 +69,7 @@ def layout_of(file: DicomFile, limits: VolumeLimits) -> tuple[PixelLayout, int]:
     )
     if file.syntax in NATIVE and (file.pixels.length is None or _too_short(file, layout, frames)):
         raise UndecodableImage(f"{name} is cut short: it holds fewer pixels than its header promises.")
-    if file.syntax in NATIVE and _too_long(file, layout, frames):
+    if file.syntax in NATIVE and _holds_more(file, layout, frames):
         raise UndecodableImage(f"{name} is damaged: it holds more pixels than its header promises.")
     if file.syntax not in NATIVE and file.pixels.length is not None:
         raise UndecodableImage(f"{name} is damaged: its pixels are not compressed as its header says.")
@@ -91,9 +92,16 @@ def _too_short(file: DicomFile, layout: PixelLayout, frames: int) -> bool:
     return length < needed or file.pixels.offset + needed > file.size
 
 
-def _too_long(file: DicomFile, layout: PixelLayout, frames: int) -> bool:
-    """By a row or more: some programs pad with a few bytes, and a wrong size is wrong by whole rows or columns."""
-    return (file.pixels.length or 0) - frames * layout.frame_bytes >= layout.frame_bytes // layout.rows
+def _holds_more(file: DicomFile, layout: PixelLayout, frames: int) -> bool:
+    """Whether pixels follow those that the header promises. Some programs pad; a wrong size is wrong by whole rows."""
+    needed, row = frames * layout.frame_bytes, layout.frame_bytes // layout.rows
+    more = (file.pixels.length or 0) - needed
+    if more < row:
+        return False
+    with file.path.open("rb") as stream:
+        stream.seek(file.pixels.offset + needed)
+        rest = stream.read(min(more, _MOST_PADDING + 1))
+    return len(rest) > _MOST_PADDING or rest.count(rest[:1]) < len(rest)
 
 
 def _whole(file: DicomFile, keyword: str) -> int:
@@ -103,19 +111,29 @@ def _whole(file: DicomFile, keyword: str) -> int:
     return value
 
 
-@contextmanager
-def frame_reader(file: DicomFile, layout: PixelLayout, frames: int) -> Iterator[Callable[[int], np.ndarray]]:
-    """A function from a frame's number (from 0) to its stored samples: (rows, columns), or with a third axis of 3.
+@dataclass(frozen=True)
+class FrameReader:
+    """`read`: from a frame's number (from 0) to its stored samples, (rows, columns) or with a third axis of 3.
 
-    It and entering raise UndecodableImage and UnsupportedTransferSyntax; one frame at a time is in memory.
+    `loose_end`: all pixels are there, but what ends them is missing, or something follows that belongs to none.
     """
+
+    read: Callable[[int], np.ndarray]
+    loose_end: bool
+
+
+@contextmanager
+def frame_reader(file: DicomFile, layout: PixelLayout, frames: int) -> Iterator[FrameReader]:
+    """Entering and reading raise UndecodableImage and UnsupportedTransferSyntax; one frame at a time is in memory."""
     with file.path.open("rb") as stream:
         if file.syntax in NATIVE:
             offset, length = file.pixels.offset, layout.frame_bytes
             places: list[Pieces] = [[(offset + index * length, length)] for index in range(frames)]
+            loose_end = (file.pixels.length or 0) > frames * length + 1  # one byte makes the length even
         else:
             extended = file.extended_offsets
-            places = frames_at(stream, file.pixels.offset, file.size, frames, extended, file.name)
+            found = frames_at(stream, file.pixels.offset, file.size, frames, extended, file.name)
+            places, loose_end = found.pieces, found.loose_end
         largest = layout.frame_bytes * _MAX_GROWTH + _SLACK
 
         def read(index: int) -> np.ndarray:
@@ -131,7 +149,7 @@ def frame_reader(file: DicomFile, layout: PixelLayout, frames: int) -> Iterator[
                 )
                 return without_padding(samples_of(decoded, layout), layout)
 
-        yield read
+        yield FrameReader(read, loose_end)
 
 
 def _swapped(file: DicomFile, layout: PixelLayout) -> bool:

@@ -22,6 +22,7 @@ from trainer.volumes.dicom.source_images import (
     derived_uid,
     frames_of,
     is_uid,
+    is_written_as_uid,
     orientation_of,
     reference_to,
     spacing_of,
@@ -41,11 +42,18 @@ NO_FRAME_OF_REFERENCE = {
         " some viewers may not lay the one over the other by themselves."
     ),
 }
+NO_UIDS = {
+    "code": "no_uids",
+    "detail": (
+        "The series lacks UIDs of the study, the series or its instances, or has words in their place; the segmentation"
+        " object has others, so no PACS will file it beside the series."
+    ),
+}
 ODD_UIDS = {
     "code": "odd_uids",
     "detail": (
-        "The series lacks UIDs of the study, the series or its instances, or has some that are none; the segmentation"
-        " object has others in their place, so no PACS will file it beside the series."
+        "Some UIDs of the series are not as the standard has them (leading zeros, too long); the segmentation object"
+        " refers to them as they are written, and some programs may not take it."
     ),
 }
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
@@ -111,7 +119,10 @@ def segmentation_object(
         file = io.BytesIO()
         seg.save_as(file, enforce_file_format=True)
     remarks = [] if sources[0].get("FrameOfReferenceUID") else [NO_FRAME_OF_REFERENCE]
-    if not all(is_uid(str(source.get(uid) or "")) for source in sources for uid in _UIDS):
+    uids = [str(source.get(uid) or "") for source in sources for uid in _UIDS]
+    if not all(map(is_written_as_uid, uids)):
+        remarks.append(NO_UIDS)
+    elif not all(map(is_uid, uids)):
         remarks.append(ODD_UIDS)
     return SegmentationObject(file.getvalue(), seg.SeriesInstanceUID, seg.SOPInstanceUID, remarks)
 

@@ -63,7 +63,7 @@ def read_series(paths: Sequence[Path], limits: VolumeLimits, on_progress: Progre
         _check_alike([one.layout for one in instances])
         _check_instances([one.file.dataset for one in instances])
         grid = _grid(stack, instances[0].layout, limits)
-        voxels_ZYXC = _decode(instances, stack, on_progress or (lambda share: None))
+        voxels_ZYXC, loose_ends = _decode(instances, stack, on_progress or (lambda share: None))
         window = stack.frames[len(stack.frames) // 2].window
         if instances[0].layout.photometric == "MONOCHROME1":
             voxels_ZYXC, window = _from_black(voxels_ZYXC, window)
@@ -79,7 +79,7 @@ def read_series(paths: Sequence[Path], limits: VolumeLimits, on_progress: Progre
             spacing_source="dicom",
             bit_depth=8 if voxels_ZYXC.dtype == np.uint8 else 16,
             window=window,
-            remarks=_remarks([one.file for one in instances]),
+            remarks=_remarks([one.file for one in instances], loose_ends),
         )
     frames = [(frame.source, frame.number) for frame in stack.frames]
     return Series(scan, [one.file.dataset for one in instances], frames)
@@ -151,22 +151,23 @@ def _grid(stack: Stack, layout: PixelLayout, limits: VolumeLimits) -> Grid:
     return grid
 
 
-def _decode(instances: list[_Instance], stack: Stack, on_progress: Progress) -> np.ndarray:
-    """(slices, rows, columns, 1 or 3), frame by frame, file by file."""
+def _decode(instances: list[_Instance], stack: Stack, on_progress: Progress) -> tuple[np.ndarray, int]:
+    """(slices, rows, columns, 1 or 3), frame by frame, file by file; and of how many files the pixels end loosely."""
     layout, total = instances[0].layout, len(stack.frames)
     dtype = dtype_of([frame.rescale for frame in stack.frames])
     voxels_ZYXC = np.empty((total, layout.rows, layout.columns, layout.samples), dtype)
     places = {(frame.source, frame.number): place for place, frame in enumerate(stack.frames)}
-    done = 0
+    done = loose_ends = 0
     for one in instances:
-        with frame_reader(one.file, one.layout, len(one.frames)) as read:
+        with frame_reader(one.file, one.layout, len(one.frames)) as reader:
+            loose_ends += reader.loose_end
             for frame in one.frames:
-                values = frame.rescale.values(read(frame.number))
+                values = frame.rescale.values(reader.read(frame.number))
                 place = places[frame.source, frame.number]
                 voxels_ZYXC[place] = values.reshape(layout.rows, layout.columns, layout.samples)
                 done += 1
                 on_progress(done / total)
-    return voxels_ZYXC
+    return voxels_ZYXC, loose_ends
 
 
 def _from_black(
@@ -193,8 +194,14 @@ def _spacing(
     return (None if apart_mm is None else float(f"{apart_mm:.6g}"), row, column)
 
 
-def _remarks(files: list[DicomFile]) -> list[dict[str, Any]]:
+def _remarks(files: list[DicomFile], loose_ends: int) -> list[dict[str, Any]]:
     remarks: list[dict[str, Any]] = []
+    if loose_ends:
+        detail = (
+            f"Of {loose_ends} of {len(files)} files the pixels are whole and do not end as the standard says: without a"
+            " delimiter, or with bytes behind them."
+        )
+        remarks.append({"code": "loose_end_of_pixels", "detail": detail})
     if any(text(file.dataset, "BurnedInAnnotation") == "YES" for file in files):
         detail = "The header says that text is burned into the pictures: it may name the patient."
         remarks.append({"code": "burned_in_annotation", "detail": detail})

@@ -26,6 +26,7 @@ _ALWAYS = (
 )  # fmt: skip
 _IF_THERE = ("IssuerOfPatientID", "StudyDescription")
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", re.ASCII)
+_WRITTEN_AS_UID = re.compile(r"[0-9.]{1,128}", re.ASCII)
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?")
 _TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -62,12 +63,20 @@ def reference_to(source: Dataset) -> Dataset:
 
 
 def uid_of(source: Dataset, keyword: str) -> str:
-    """A UID of a source; where it has none or what is none, one that is derived from what it has."""
+    """A UID of a source as it is written, by the book or not, since others find the source by it.
+
+    Where there is none, or words (which may be a patient's), one that is derived from what the source has.
+    """
     known = [
         str(source.get(other) or "") for other in ("SOPInstanceUID", "SeriesInstanceUID", "InstanceNumber")
     ]
     said = str(source.get(keyword) or "")
-    return said if is_uid(said) else derived_uid(keyword, said, *known)
+    return said if is_written_as_uid(said) else derived_uid(keyword, said, *known)
+
+
+def is_written_as_uid(text: str) -> bool:
+    """Digits and dots: perhaps with leading zeros, or longer than the standard has it, and a name all the same."""
+    return _WRITTEN_AS_UID.fullmatch(text) is not None
 
 
 def is_uid(text: str) -> bool:

@@ -434,6 +434,71 @@ def test_a_cut_frame_is_refused(tmp_path, syntax):
             read_series([path], VolumeLimits())
 
 
+DELIMITER = b"\xfe\xff\xdd\xe0\0\0\0\0"
+
+
+@pytest.mark.parametrize("behind", [b"", b"\0", bytes(3), bytes(600), b"END OF FILE", b"\0" * 7 + b"\xff" * 90])
+@pytest.mark.parametrize("delimited", [True, False])
+@pytest.mark.parametrize("syntax", [*dicom.LOSSLESS, *dicom.LOSSY], ids=lambda uid: TRANSFER_SYNTAXES[uid])
+def test_whole_pixels_with_a_loose_end_are_read(tmp_path, syntax, delimited, behind):
+    paths = dicom.write(tmp_path, [dicom.enhanced(smooth(), order=[2, 0, 1])], syntax)
+    whole = paths[0].read_bytes()
+    assert whole.endswith(DELIMITER)
+    expected = read_series(paths, VolumeLimits()).scan
+    paths[0].write_bytes((whole if delimited else whole[: -len(DELIMITER)]) + behind)
+    got = read_series(paths, VolumeLimits()).scan
+    np.testing.assert_array_equal(got.voxels_DHWC, expected.voxels_DHWC)
+    said = [remark["code"] for remark in got.remarks if remark not in expected.remarks]
+    assert said == ([] if delimited else ["loose_end_of_pixels"])
+
+
+@pytest.mark.parametrize("syntax", [*dicom.LOSSLESS, *dicom.LOSSY], ids=lambda uid: TRANSFER_SYNTAXES[uid])
+def test_without_a_delimiter_a_cut_frame_is_refused(tmp_path, syntax):
+    slice_YX = smooth()[0]
+    path = compressed(tmp_path, slice_YX, frame_of(slice_YX, syntax).rstrip(b"\0"), syntax)
+    whole = path.read_bytes()[: -len(DELIMITER)]
+    for cut in (3, 8, 20):
+        path.write_bytes(whole[:-cut])
+        with pytest.raises(UndecodableImage):
+            read_series([path], VolumeLimits())
+
+
+def test_a_frame_that_is_missing_is_refused_without_a_delimiter_too(tmp_path):
+    (path,) = dicom.write(tmp_path, [dicom.enhanced(smooth())], dicom.RLE)
+    whole = path.read_bytes()[: -len(DELIMITER)]
+    last = whole.rindex(b"\xfe\xff\x00\xe0")
+    path.write_bytes(whole[:last])
+    with pytest.raises(UndecodableImage, match="does not hold the 3 frames"):
+        read_series([path], VolumeLimits())
+
+
+def test_a_fragment_whose_padding_is_not_counted_is_read(tmp_path):
+    slice_YX = smooth()[0]
+    frame = frame_of(slice_YX, dicom.RLE)
+    frame += b"\0" if len(frame) % 2 == 0 else b""
+    items = b"\xfe\xff\x00\xe0\0\0\0\0" + b"\xfe\xff\x00\xe0" + struct.pack("<I", len(frame)) + frame + b"\0"
+    path = compressed(tmp_path, slice_YX, items, dicom.RLE)
+    np.testing.assert_array_equal(read_series([path], VolumeLimits()).scan.voxels_DHWC[0, ..., 0], slice_YX)
+
+
+@pytest.mark.parametrize(("behind", "said"), [(0, []), (24, ["loose_end_of_pixels"]), (4096, ["loose_end_of_pixels"])])
+def test_native_pixels_may_be_followed_by_padding(read, behind, said):
+    made = dicom.series(smooth())
+    for one in made:
+        one.PixelData += bytes(behind + behind % 2)
+    scan = read(made)
+    np.testing.assert_array_equal(scan.voxels_DHWC[..., 0], smooth())
+    assert [remark["code"] for remark in scan.remarks] == said
+
+
+def test_native_pixels_of_more_rows_than_the_header_says_are_refused(read):
+    made = dicom.series(smooth())
+    for one in made:
+        one.PixelData += one.PixelData[:40]
+    with pytest.raises(UndecodableImage, match="more pixels"):
+        read(made)
+
+
 @pytest.mark.parametrize("last", ["50", "51"])
 def test_signed_pixels_in_a_lossy_jpeg_are_refused(tmp_path, last):
     frame = frame_of(smooth()[0], JPEG + last)

@@ -221,7 +221,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_another_instance():
     assert read(one).SOPInstanceUID == one.instance_uid
 
 
-@pytest.mark.parametrize("odd", ["CANARY STUDY", "abc", "1.02.3", "1." + "2" * 70, ""])
+@pytest.mark.parametrize("odd", ["CANARY STUDY", "abc", ""])
 def test_uids_that_are_none_are_replaced_and_a_remark_says_so(odd):
     where = grid()
     sources = series(where)
@@ -230,10 +230,35 @@ def test_uids_that_are_none_are_replaced_and_a_remark_says_so(odd):
         for one in sources:
             one.StudyInstanceUID = odd
         written = write(where, labels(where), sources)
-    assert [remark["code"] for remark in written.remarks] == ["odd_uids"]
+    assert [remark["code"] for remark in written.remarks] == ["no_uids"]
     seg = pydicom.dcmread(io.BytesIO(written.data))
     assert seg.StudyInstanceUID.startswith("2.25.") and seg.StudyInstanceUID.is_valid
     assert b"CANARY" not in written.data
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
+@pytest.mark.parametrize("odd", ["1.2.840.00123.", "01.2.3.", "1..2.", "1." + "2" * 70])
+def test_odd_uids_are_referred_to_as_they_are_written(odd, keyword):
+    where = grid()
+    sources = series(where)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for place, one in enumerate(sources):
+            one[keyword].value = odd + (str(place) if keyword == "SOPInstanceUID" else "5")
+        written = write(where, labels(where), sources)
+        seg = pydicom.dcmread(io.BytesIO(written.data))
+        assert [remark["code"] for remark in written.remarks] == ["odd_uids"]
+        (referenced,) = seg.ReferencedSeriesSequence
+        assert seg.StudyInstanceUID == sources[0].StudyInstanceUID
+        assert referenced.SeriesInstanceUID == sources[0].SeriesInstanceUID
+        instances = [item.ReferencedSOPInstanceUID for item in referenced.ReferencedInstanceSequence]
+        assert instances == [source.SOPInstanceUID for source in sources]
+        derived = {
+            str(image.ReferencedSOPInstanceUID)
+            for groups in seg.PerFrameFunctionalGroupsSequence
+            for image in groups.DerivationImageSequence[0].SourceImageSequence
+        }
+        assert derived and derived <= {str(uid) for uid in instances}
 
 
 def test_a_series_without_a_frame_of_reference_gets_one_and_a_remark():
