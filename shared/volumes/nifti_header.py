@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.spatialimages import HeaderDataError
 
 from shared.contract.errors import UndecodableImage, UnsupportedFormat
 from shared.files.gunzip import Plain, Unzipped
 from shared.volumes.grid import Grid, Lying, grid_of, three
+from shared.volumes.nifti_placement import Placement, placement_of
 from shared.volumes.scan import VolumeLimits
 
 _CLASSES = {
@@ -25,7 +26,6 @@ _REFUSED = {
     1: "single bits", 32: "complex numbers", 128: "colours (RGB)", 1536: "numbers of 128 bits",
     1792: "complex numbers", 2048: "complex numbers", 2304: "colours (RGBA)",
 }  # fmt: skip
-_MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 1e-3}  # xyzt_units: not said, metre, millimetre, micrometre
 _SPACES = range(1, 5)  # that every reader knows
 _MAX_OFFSET = 1 << 24  # extensions of the header; real ones have kilobytes
 _ODD = "The NIfTI's header is damaged: "
@@ -35,8 +35,7 @@ _ODD = "The NIfTI's header is damaged: "
 class Header:
     """The checked header of a file of one or several volumes on one grid.
 
-    `stated`: whether it says by sform or qform how the voxels lie; `apart_mm`: how far from each other the two put
-    them, where it has both.
+    `remarks` are warnings, with `code` and `detail`, about how it says that they lie.
     """
 
     grid: Grid
@@ -45,8 +44,7 @@ class Header:
     offset: int
     slope: float
     intercept: float
-    stated: bool
-    apart_mm: float = 0.0
+    remarks: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def scaled(self) -> bool:
@@ -84,27 +82,10 @@ def read_header(
     if not math.isfinite(intercept):
         intercept = 0.0
     space = max(int(header["sform_code"]), 0) or max(int(header["qform_code"]), 0)
-    sized = int(header["sform_code"]) > 0 or all(0 < size < np.inf for size in header["pixdim"][1:4])
-    grid = _grid(header, shape, limits, any_plane, sized)
+    placement = placement_of(header, three(shape))
+    grid = _grid(placement, shape, limits, any_plane)
     grid = replace(grid, space=space if space in _SPACES else 1)
-    return Header(
-        grid, volumes, dtype, int(offset), slope, intercept, space > 0, _apart_mm(header, three(shape))
-    )
-
-
-def _apart_mm(header: nib.Nifti1Header, shape: tuple[int, int, int]) -> float:
-    """Of the volume's corners by sform and by qform; 0 where the file has but one of them, or one makes no sense."""
-    try:
-        with np.errstate(all="ignore"):
-            by_both = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
-            if by_both[0] is None or by_both[1] is None:
-                return 0.0
-            corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(shape) - 1)
-            apart = corners @ (by_both[0] - by_both[1])[:3, :3].T + (by_both[0] - by_both[1])[:3, 3]
-            largest = float(np.linalg.norm(apart, axis=1).max())
-    except (HeaderDataError, ValueError, np.linalg.LinAlgError):
-        return 0.0
-    return largest if math.isfinite(largest) else 0.0
+    return Header(grid, volumes, dtype, int(offset), slope, intercept, placement.remarks)
 
 
 def _shape(header: nib.Nifti1Header, limits: VolumeLimits, most_volumes: int) -> tuple[tuple[int, ...], int]:
@@ -136,37 +117,15 @@ def _dtype(header: nib.Nifti1Header) -> np.dtype:
     return dtype
 
 
-def _grid(
-    header: nib.Nifti1Header, shape: tuple[int, ...], limits: VolumeLimits, any_plane: bool, sized: bool
-) -> Grid:
-    """By sform, else qform, else the voxels' sizes alone, which nibabel lays out with the first axis to the left."""
-    sizes = three(shape)
+def _grid(placement: Placement, shape: tuple[int, ...], limits: VolumeLimits, any_plane: bool) -> Grid:
+    sizes, known = three(shape), placement.sized
     try:
-        affine = _affine(header, sizes)
-        grid = grid_of(affine, shape, known=sized)
+        if placement.affine is None:
+            raise Lying
+        grid = grid_of(placement.affine, shape, known=known)
         if any_plane and min(grid.shape[1:]) < limits.min_side:
-            grid = grid_of(affine, shape, slice_axis=sizes.index(min(sizes)), known=sized)
+            grid = grid_of(placement.affine, shape, slice_axis=sizes.index(min(sizes)), known=known)
     except Lying:
         raise UndecodableImage(_ODD + "it does not say how the voxels lie in the patient.") from None
     limits.check_slices(grid)
     return grid
-
-
-def _affine(header: nib.Nifti1Header, shape: tuple[int, int, int]) -> np.ndarray:
-    """(4, 4) from the file's voxels to millimetres."""
-    sizes = header["pixdim"]
-    header["dim"][:] = (3, *shape, 1, 1, 1, 1)
-    sizes[1:4] = [size if np.isfinite(size) and size else 1.0 for size in sizes[1:4]]
-    scale = _MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
-    try:
-        with np.errstate(all="ignore"):
-            affine = np.asarray(header.get_best_affine(), np.float64)
-            affine[:3] *= scale
-            usable = (
-                np.isfinite(affine).all() and abs(affine).max() < 1e9 and abs(np.linalg.det(affine)) > 1e-12
-            )
-    except (HeaderDataError, ValueError, np.linalg.LinAlgError):
-        usable = False
-    if not usable:
-        raise UndecodableImage(_ODD + "it does not say how the voxels lie in the patient.")
-    return affine

@@ -12,7 +12,6 @@ from shared.volumes.nifti_header import Header, read_header
 from shared.volumes.scan import Scan, VolumeLimits
 
 MOST_VOLUMES = 8
-_APART_MM = 1.0  # below, it is rounding and shear, which a qform cannot say
 DEFAULT_LIMITS = VolumeLimits()
 
 
@@ -49,22 +48,8 @@ def _scan(voxels_DHW: np.ndarray, not_finite: int, header: Header) -> Scan:
 
 
 def _remarks(not_finite: int, header: Header) -> list[dict[str, Any]]:
-    remarks = []
+    remarks = list(header.remarks)
     if not_finite:
         detail = f"{not_finite} voxels are no finite number; they were given the lowest value that is one."
         remarks.append({"code": "not_finite_voxels", "detail": detail})
-    if header.apart_mm > _APART_MM:
-        detail = (
-            f"The file says twice how it lies, by sform and by qform, up to {header.apart_mm:.1f} mm apart; the sform"
-            " was taken."
-        )
-        remarks.append({"code": "orientation_contradicts", "detail": detail})
-    if not header.stated:
-        remarks.append(
-            {
-                "code": "orientation_not_stated",
-                "detail": "The file does not say how the patient lies in it (neither sform nor qform): left and right "
-                "may be exchanged.",
-            }
-        )
     return remarks

@@ -181,7 +181,8 @@ def test_a_file_that_says_two_places_has_a_remark() -> None:
     (remark,) = scan_of(nifti(VOXELS, **elsewhere)).remarks
     assert remark["code"] == "orientation_contradicts" and "mm apart" in remark["detail"]
     assert scan_of(nifti(VOXELS, qform_code=1)).remarks == []
-    assert scan_of(nifti(VOXELS, quatern_b=7.0, **elsewhere)).remarks == []  # no rotation at all
+    (remark,) = scan_of(nifti(VOXELS, quatern_b=7.0, **elsewhere)).remarks  # no rotation at all
+    assert remark["code"] == "orientation_repaired" and "the sform was taken" in remark["detail"]
 
 
 @pytest.mark.parametrize(
