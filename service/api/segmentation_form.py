@@ -12,6 +12,7 @@ from service.container import services
 from service.intake.slices import SliceRequest
 from service.intake.upload_kinds import (
     FILE_FIELDS,
+    IMAGE,
     MAX_FILES,
     Limits,
     Sent,
@@ -58,6 +59,8 @@ def read_segmentation_form(
         values = _values(form, drop_empty)
         if sent is not None and sent.picture is not None and values.get("slice_spacing_mm") is not None:
             form.problems["slice_spacing_mm"] = ["A single picture has no slices; leave it out."]
+        if sent is not None and IMAGE not in sent.files and values.get("sequence_order") is not None:
+            form.problems["sequence_order"] = ["Belongs to one NIfTI file in `image`; leave it out."]
         form.refuse_problems()
         if unusable is not None:
             raise unusable
@@ -111,5 +114,6 @@ def _form(sent: Sent, values: dict[str, Any], owner: str) -> SegmentationForm:
     if sent.picture is not None:
         picture = SliceRequest(image=sent.picture, **common)
         return SegmentationForm(values["mask_format"], values["wait"], picture=picture)
-    volume = VolumeRequest(sent=sent, slice_spacing_mm=values["slice_spacing_mm"], **common)
+    of_volumes = {name: values[name] for name in ("slice_spacing_mm", "sequence_order")}
+    volume = VolumeRequest(sent=sent, **of_volumes, **common)
     return SegmentationForm(values["mask_format"], values["wait"], volume=volume)

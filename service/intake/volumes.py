@@ -39,13 +39,15 @@ class VolumeRequest:
     threshold: float | None = None
     pixel_spacing_mm: Spacing | None = None
     slice_spacing_mm: float | None = None
+    sequence_order: tuple[str, ...] | None = None
     idempotency_key: str | None = None
 
     @property
     def fingerprint(self) -> str:
         """Digest of what the client asked for, in whatever order its files came."""
         spacing = (self.pixel_spacing_mm, self.slice_spacing_mm)
-        return fingerprint("volumes", self.model, self.threshold, spacing, _digests(self.sent.files))
+        order = () if self.sequence_order is None else (self.sequence_order,)
+        return fingerprint("volumes", self.model, self.threshold, spacing, _digests(self.sent.files), *order)
 
 
 class VolumeIntake:
@@ -92,6 +94,7 @@ class VolumeIntake:
                     modalities=sent.modalities,
                     pixel_spacing_mm=asked.pixel_spacing_mm,
                     slice_spacing_mm=asked.slice_spacing_mm,
+                    sequence_order=asked.sequence_order,
                 ),
                 model_id=model_id,
                 alias=alias,
@@ -150,6 +153,7 @@ def describe(
     modalities: Sequence[str] = (),
     pixel_spacing_mm: Spacing | None = None,
     slice_spacing_mm: float | None = None,
+    sequence_order: Sequence[str] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """`image` of a row before the worker has decoded the volume: what is not known yet is None.
@@ -172,6 +176,7 @@ def describe(
         "affine": None,
         "window": None,
         "files": files,
+        **({"sequence_order": list(sequence_order)} if sequence_order is not None else {}),
         **more,
     }
 

@@ -33,6 +33,7 @@ FIELD_NAMES = {
     "threshold": "Threshold",
     "pixel_spacing_mm": "Pixel spacing in mm",
     "slice_spacing_mm": "Slice spacing in mm",
+    "sequence_order": "Order of the sequences",
 }
 
 

@@ -44,9 +44,12 @@ def segmentation(
     }
 
 
+_NOT_SHOWN = ("decode_ms", "sequence_order")  # `modalities` says the latter once the file was read
+
+
 def _image(image: dict[str, Any]) -> dict[str, Any]:
     """Without what is for workers."""
-    shown = {name: value for name, value in image.items() if name != "decode_ms"}
+    shown = {name: value for name, value in image.items() if name not in _NOT_SHOWN}
     if "source" in shown:
         shown["source"] = {name: value for name, value in shown["source"].items() if name != "store"}
     return shown

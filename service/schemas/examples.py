@@ -57,6 +57,13 @@ SEGMENTATION_FORM: dict[str, Any] = {
                         "maximum": MAX_SPACING_MM,
                         "description": "Of volumes: from one slice to the next, in millimetres; overrides the file's.",
                     },
+                    "sequence_order": {
+                        "type": "string",
+                        "example": "flair,t1,t1ce,t2",
+                        "description": "Of one NIfTI file with several sequences along its fourth axis: what they are, "
+                        f"in its order, each one of {', '.join(OF_MODALITIES.values())}. Without it such a file is "
+                        "refused: nothing in it says which is which.",
+                    },
                     "mask_format": {
                         "type": "string",
                         "enum": list(MASK_FORMATS),

@@ -6,6 +6,8 @@ from typing import Any
 
 import marshmallow as ma
 
+from shared.datasets.brats_names import MODALITIES
+
 # Python's float() takes "1_0", "infinity" and digits of other scripts; a form field shall not
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 MIN_SPACING_MM = 0.001  # a micrometre: no MRI is finer, so less is a mistake in the unit
@@ -87,6 +89,18 @@ class Spacing(ma.fields.Field[tuple[float, float]]):
         if not all(MIN_SPACING_MM <= number <= MAX_SPACING_MM for number in numbers):
             raise ma.ValidationError(limits)
         return numbers[0], numbers[-1]
+
+
+class SequenceOrder(ma.fields.Field[tuple[str, ...]]):
+    """`flair,t1,t1ce,t2`: what the volumes of a file are, in its order."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
+        names = tuple(name.strip().lower() for name in str(value).split(","))
+        if not set(names) <= set(MODALITIES):
+            raise ma.ValidationError(f"Must be names of sequences ({', '.join(MODALITIES)}), such as flair,t1,t1ce,t2.")
+        if len(set(names)) < len(names):
+            raise ma.ValidationError("Names a sequence twice.")
+        return names
 
 
 class ModelName(ma.fields.String):

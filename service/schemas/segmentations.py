@@ -11,6 +11,7 @@ from service.schemas.fields import (
     Flag,
     ModelName,
     Number,
+    SequenceOrder,
     Spacing,
     Whole,
 )
@@ -51,6 +52,13 @@ class SegmentationFields(Strict):
         load_default=None,
         metadata={
             "description": "Of volumes: from one slice to the next, in millimetres; overrides the file's."
+        },
+    )
+    sequence_order = SequenceOrder(
+        load_default=None,
+        metadata={
+            "description": "Of one NIfTI file with several sequences (fourth axis): what they are, in its order.",
+            "example": "flair,t1,t1ce,t2",
         },
     )
     mask_format = ma.fields.String(

@@ -271,6 +271,13 @@ class MissingModality(ImageError):
     title = "A sequence is missing"
 
 
+class SequenceOrderUnknown(ImageError):
+    """A file of several sequences that does not say which is which, or of another number of them than was named."""
+
+    code = "sequence_order_unknown"
+    title = "Which sequence is which is not known"
+
+
 # --- not now: try again --------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ class VolumeOrder(OneLine):
     image_size: int
     pixel_spacing_mm: list[float] | None
     slice_spacing_mm: float | None
+    sequence_order: list[str] | None
     seed: str
     made: str  # RFC 3339: the same in each attempt
     max_voxels: int

@@ -14,6 +14,7 @@ from shared.contract.errors import (
     GridsDiffer,
     InvalidFields,
     MissingModality,
+    SequenceOrderUnknown,
     UnsupportedFormat,
     UnsupportedPhotometric,
 )
@@ -158,18 +159,11 @@ def _arranged(
     """Names of the channels (none where they have none), their scans, and what is to be said of it."""
     if WHOLE in reads:
         scans = reads[WHOLE].scans
-        if len(scans) == 1:
-            return (), scans, []
-        if len(scans) != order.in_channels or not order.channels:
-            raise MissingModality(
-                f"The file holds {len(scans)} volumes; the model takes {order.in_channels}: send each sequence in a"
-                " field of its own (modality_t1, modality_t1ce, modality_t2, modality_flair)."
-            )
-        listed = ", ".join(order.channels)
-        detail = (
-            f"The volumes of the file's fourth axis were taken in the order of the model's card: {listed}."
-        )
-        return tuple(order.channels), scans, [{"code": "channel_order_assumed", "detail": detail}]
+        if order.sequence_order is not None:
+            return _in_order(scans, order.sequence_order), scans, []
+        if len(scans) > 1:
+            raise SequenceOrderUnknown(_how_to_say_it(len(scans), order))
+        return (), scans, []
     scans = []
     for name, read in reads.items():
         if len(read.scans) != 1 or read.scans[0].voxels_DHWC.shape[3] != 1:
@@ -180,6 +174,26 @@ def _arranged(
     _check_grids(tuple(reads), scans)
     _check_headers([read.series for read in reads.values() if read.series is not None])
     return tuple(reads), scans, []
+
+
+def _in_order(scans: list[Scan], names: list[str]) -> tuple[str, ...]:
+    """The names, one a volume."""
+    if len(names) != len(scans):
+        holds = "one volume" if len(scans) == 1 else f"{len(scans)} volumes along its fourth axis"
+        raise SequenceOrderUnknown(
+            f"sequence_order names {len(names)} ({', '.join(names)}), and the file holds {holds}: name each, in the"
+            " file's order."
+        )
+    return tuple(names)
+
+
+def _how_to_say_it(volumes: int, order: VolumeOrder) -> str:
+    takes = f"{order.in_channels} ({', '.join(order.channels)})" if order.channels else str(order.in_channels)
+    return (
+        f"The file holds {volumes} volumes along its fourth axis, and nothing in it says in which order; the model"
+        f" takes {takes}. Send sequence_order with the name of each in the file's order, such as flair,t1,t1ce,t2; or"
+        " each in a field of its own (modality_t1, modality_t1ce, modality_t2, modality_flair)."
+    )
 
 
 def _check_headers(series: list[Series]) -> None:

@@ -177,6 +177,7 @@ class Attempt:
             image_size=model.preprocessing.image_size,
             pixel_spacing_mm=image.get("pixel_spacing_mm"),
             slice_spacing_mm=image.get("slice_spacing_mm"),
+            sequence_order=image.get("sequence_order"),
             seed=claim.id,
             made=claim.created_at.isoformat(),
             max_voxels=settings.max_voxels,

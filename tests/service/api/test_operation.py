@@ -115,6 +115,7 @@ def test_the_form_is_described_field_by_field(api: Api) -> None:
         "threshold",
         "pixel_spacing_mm",
         "slice_spacing_mm",
+        "sequence_order",
         "mask_format",
         "wait",
     ]

@@ -87,6 +87,16 @@ def test_a_volume_is_stored_raw_and_described_as_far_as_it_is_known(
     assert isinstance(message, SegmentVolumeMessage) and message.job_id == job["id"]
 
 
+def test_the_order_of_sequences_goes_to_the_worker_and_belongs_to_the_request(api: Api) -> None:
+    api.jobs.paused = True
+    header = {"Idempotency-Key": "k"}
+    job = send(api, headers=header, image=NIFTI, wait="0", sequence_order="FLAIR, t1,t1ce,t2").json
+    assert api.parts.stored.segmentations.get(job["id"]).image["sequence_order"] == ["flair", "t1", "t1ce", "t2"]
+    assert "sequence_order" not in job["image"]
+    other = send(api, headers=header, image=NIFTI, wait="0", sequence_order="t1,flair,t1ce,t2")
+    assert (other.status_code, other.json["code"]) == (422, "idempotency_mismatch")
+
+
 def test_the_end_is_answered_with_all_that_the_worker_found(api: Api) -> None:
     answer = send(api, image=[DICOM] * 6)
     assert answer.status_code == 201
@@ -191,6 +201,11 @@ def test_a_model_whose_channels_no_field_holds_is_refused(api: Api) -> None:
         ({"modality_flair": [SLICE, SLICE]}, "modality_flair", "DICOM series"),
         ({"image": SLICE, "slice_spacing_mm": "3"}, "slice_spacing_mm", "no slices"),
         ({"image": NIFTI, "slice_spacing_mm": "0"}, "slice_spacing_mm", "at least"),
+        ({"image": NIFTI, "sequence_order": "flair,dwi"}, "sequence_order", "names of sequences"),
+        ({"image": NIFTI, "sequence_order": ""}, "sequence_order", "names of sequences"),
+        ({"image": NIFTI, "sequence_order": "flair,t1,flair"}, "sequence_order", "twice"),
+        ({"image": SLICE, "sequence_order": "flair"}, "sequence_order", "one NIfTI file"),
+        ({"modality_t1": NIFTI, "sequence_order": "flair"}, "sequence_order", "one NIfTI file"),
     ],
 )
 def test_what_does_not_belong_together_is_said_on_its_field(

@@ -50,7 +50,7 @@ def test_the_form_has_a_label_for_every_field(api: Api) -> None:
     page = Page(api.client.get("/").text)
     labelled = {label["for"] for label in page.all("label")}
     fields = [f for f in page.all("input") + page.all("select") if f.get("type") != "hidden"]
-    options = {"model", "threshold", "pixel_spacing_mm", "slice_spacing_mm"}
+    options = {"model", "threshold", "pixel_spacing_mm", "slice_spacing_mm", "sequence_order"}
     files = {"image", "modality_t1", "modality_t1ce", "modality_t2", "modality_flair"}
     assert {field["id"] for field in fields} == labelled == options | files
     assert all("multiple" in field for field in page.all("input") if field.get("type") == "file")

@@ -44,6 +44,7 @@ def segment(folder: Path, paths, image_size: int, min_region_pixels: int = 1):
         folder=str(folder), source=None, dicomweb=None, in_channels=1, channels=[], labels=[], model=MODEL,
         threshold=0.5, min_region_pixels=min_region_pixels, image_size=image_size, pixel_spacing_mm=None,
         slice_spacing_mm=None,
+        sequence_order=None,
         seed="s", made="2026-01-31T12:00:00+00:00", max_voxels=1 << 20, max_bytes=1 << 30, memory_bytes=1 << 40,
         seconds=60, nice=0,
     )  # fmt: skip

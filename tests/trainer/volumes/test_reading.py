@@ -23,8 +23,8 @@ def order(tmp_path):
         values = {
             "folder": str(tmp_path), "source": None, "dicomweb": None, "in_channels": 3, "channels": [], "labels": [],
             "model": {}, "threshold": 0.5, "min_region_pixels": 1, "image_size": 24, "pixel_spacing_mm": None,
-            "slice_spacing_mm": None, "seed": "s", "made": "", "max_voxels": 1 << 20, "max_bytes": 1 << 20,
-            "memory_bytes": 1 << 40, "seconds": 60, "nice": 0,
+            "slice_spacing_mm": None, "sequence_order": None, "seed": "s", "made": "", "max_voxels": 1 << 20,
+            "max_bytes": 1 << 20, "memory_bytes": 1 << 40, "seconds": 60, "nice": 0,
         }  # fmt: skip
         return VolumeOrder(**{**values, **changes})
 
@@ -73,18 +73,48 @@ def test_a_sequence_that_is_missing_is_named(order, put):
         read_study(parts, order(in_channels=4, channels=FOUR))
 
 
-@pytest.mark.parametrize(("volumes", "error"), [(4, None), (3, errors.MissingModality)])
-def test_a_fourth_axis_is_taken_in_the_order_of_the_card_and_that_is_said(order, put, volumes, error):
-    voxels = np.stack([head(n) for n in range(volumes)], axis=-1)
-    parts = {"image": [put("a", nifti(voxels))]}
-    if error:
-        with pytest.raises(error, match="modality_t1"):
-            read_study(parts, order(in_channels=4, channels=FOUR))
-        return
-    study = read_study(parts, order(in_channels=4, channels=FOUR))
-    assert study.channels == (0, 1, 2, 3)
-    assert [remark["code"] for remark in study.remarks] == ["channel_order_assumed"]
-    assert "t1, t1ce, t2, flair" in study.remarks[0]["detail"]
+def four_in_one(put, volumes=4):
+    return {"image": [put("a", nifti(np.stack([head(n) for n in range(volumes)], axis=-1)))]}
+
+
+@pytest.mark.parametrize("volumes", [2, 3, 4, 5])
+def test_a_fourth_axis_is_refused_where_nothing_says_its_order(order, put, volumes):
+    said = rf"holds {volumes} volumes .* Send sequence_order .* modality_t1"
+    with pytest.raises(errors.SequenceOrderUnknown, match=said):
+        read_study(four_in_one(put, volumes), order(in_channels=4, channels=FOUR))
+
+
+@pytest.mark.parametrize("named", [["flair", "t1", "t1ce", "t2"], ["t2", "flair", "t1ce", "t1"], FOUR])
+def test_a_fourth_axis_is_taken_in_the_order_that_the_request_names(order, put, tmp_path, named):
+    study = read_study(four_in_one(put), order(in_channels=4, channels=FOUR, sequence_order=named))
+    assert [named[place] for place in study.channels] == FOUR
+    assert study.image["modalities"] == named and study.remarks == []
+    volume = np.load(tmp_path / VOLUME)
+    for place in range(4):
+        assert (volume[..., place] == volume[..., 0]).all() == (place == 0)
+
+
+def test_a_model_of_three_sequences_takes_those_that_it_knows(order, put):
+    study = read_study(
+        four_in_one(put),
+        order(channels=["pre-contrast", "flair", "post-contrast"], sequence_order=["flair", "t1", "t1ce", "t2"]),
+    )
+    assert study.channels == (1, 0, 2)
+    assert [remark["code"] for remark in study.remarks] == ["sequence_not_used"]
+
+
+@pytest.mark.parametrize(
+    ("volumes", "named", "said"),
+    [(4, ["flair", "t1"], "names 2 .*holds 4 volumes"), (1, ["flair", "t1"], "names 2 .*holds one volume")],
+)
+def test_names_for_another_number_of_volumes_are_refused(order, put, volumes, named, said):
+    with pytest.raises(errors.SequenceOrderUnknown, match=said):
+        read_study(four_in_one(put, volumes), order(in_channels=4, channels=FOUR, sequence_order=named))
+
+
+def test_an_order_without_a_sequence_that_the_model_needs_names_it(order, put):
+    with pytest.raises(errors.MissingModality, match="t1ce"):
+        read_study(four_in_one(put, 3), order(in_channels=4, channels=FOUR, sequence_order=["flair", "t1", "t2"]))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import { el } from "../dom.js";
 
-const NAMES = ["model", "threshold", "pixel_spacing_mm", "slice_spacing_mm"];
+const NAMES = ["model", "threshold", "pixel_spacing_mm", "slice_spacing_mm", "sequence_order"];
 
 /** The options that count for what is sent next. */
 export class Options {
