@@ -20,6 +20,7 @@ _FAR = 8.0
 # Below the air there is nothing: a value of its own by this part of the range is padding.
 _APART = 0.25
 _PADDING_SHARE = 0.002  # of what is not background has this one value; less is stray, and told by the percentiles
+_AIR_SHARE = 0.2  # of scores is air at least, where the corners hold padding
 _PADDING_VALUES = 4  # a value and its range limit, at both ends of what a converter made of them
 
 
@@ -104,18 +105,47 @@ def bounds_of(voxels_DHW: np.ndarray) -> Bounds:
 
 
 def background(voxels_DHW: np.ndarray) -> float:
-    """The value of the air around the head: what most corners have; where they differ, the lowest that is not stray."""
+    """The value of the air around the head: what most corners have; where they differ, the lowest that is not stray.
+
+    Padding in half of the corners does not count; around scores, which have 0 for air, padding in all neither.
+    """
+    sample = _sample(voxels_DHW)
+    sample = sample[np.isfinite(sample)]
+    if not sample.size:
+        return 0.0
     corners = voxels_DHW[
         :: max(1, len(voxels_DHW) - 1), :: voxels_DHW.shape[1] - 1, :: voxels_DHW.shape[2] - 1
     ]
-    values, counts = np.unique(corners, return_counts=True)
-    most = int(counts.argmax())
-    if 2 * counts[most] > corners.size:
-        return values[most]
-    sample = _sample(voxels_DHW)
-    low, high = np.percentile(sample[np.isfinite(sample)], _TAILS)
+    corners = corners[np.isfinite(corners)].astype(np.float64)
+    ground = _most(corners)
+    if ground is None:
+        ground = _most(np.array([value for value in corners if value == 0 or not _is_far(value, sample)]))
+        if ground is not None:
+            return ground
+    if voxels_DHW.dtype.kind == "f" and (not corners.size or (ground is not None and _is_far(ground, sample))):
+        low, high = np.percentile(sample[sample != ground], _TAILS)
+        if low < 0 < high and np.count_nonzero(sample == 0) >= _AIR_SHARE * sample.size:
+            return 0.0
+    if ground is not None:
+        return ground
+    low, high = np.percentile(sample, _TAILS)
     least = low - (high - low)
     return _ends(voxels_DHW, lambda slice_HW: slice_HW >= least)[0]
+
+
+def _most(values_N: np.ndarray) -> float | None:
+    """The value that more than half of them have, if any."""
+    values, counts = np.unique(values_N, return_counts=True)
+    return float(values[counts.argmax()]) if 2 * counts.max(initial=0) > values_N.size else None
+
+
+def _is_far(value: float, sample_N: np.ndarray) -> bool:
+    """Whether a value is so far from all others that it may be padding."""
+    rest = sample_N[sample_N != value]
+    if not rest.size:
+        return False
+    low, high = np.percentile(rest, _TAILS)
+    return bool(max(low - value, value - high) > _FAR * (high - low))
 
 
 def _sample(voxels_DHW: np.ndarray) -> np.ndarray:

@@ -97,6 +97,30 @@ def test_scores_keep_their_darkest_and_their_brightest() -> None:
     assert (bounds.ground, bounds.low, bounds.high) == (0, inside.min(), inside.max())
 
 
+@pytest.mark.parametrize("value", [-2000, -32768, 4095, 32767, np.nan])
+@pytest.mark.parametrize("where", [np.s_[:, -5:, :], np.s_[:, :, :3], np.s_[:1], np.s_[:, [0, 1, -2, -1]]])
+def test_padding_in_the_corners_of_scores_is_not_their_air(value: float, where: tuple[slice, ...]) -> None:
+    voxels = np.zeros((6, 40, 40), np.float32)
+    voxels[:, 8:32, 8:32] = RANDOM.normal(0, 1, (6, 24, 24))
+    padded = voxels.copy()
+    padded[where] = value
+    got, same = to_uint16(padded), padded == voxels
+    assert got[~same].max() == 0
+    assert got[same & (voxels == 0)].max() == 0
+    tissue = same & (voxels != 0)
+    assert np.corrcoef(got[tissue], voxels[tissue])[0, 1] > 0.999
+
+
+def test_even_tissue_far_from_its_air_is_tissue() -> None:
+    voxels = np.zeros((4, 40, 40), np.float32)
+    voxels[:, 8:32, 8:32] = 200.5 + RANDOM.integers(0, 3, (4, 24, 24))
+    assert to_uint16(voxels)[:, 8:32, 8:32].min() > 0
+
+
+def test_where_nothing_is_a_number_all_is_background() -> None:
+    assert to_uint16(np.full((2, 16, 16), np.nan, np.float32)).max() == 0
+
+
 def test_a_lesion_far_brighter_than_even_tissue_is_not_taken_for_padding() -> None:
     voxels = np.zeros((4, 40, 40), np.uint16)
     voxels[:, 8:32, 8:32] = 200
