@@ -95,8 +95,17 @@ class Dataset(Protocol):
         """Image as `read`, and labels uint8 (H, W): 0, or a class's place in `classes`, from 1."""
         ...
 
+    @property
+    def numbered(self) -> bool:
+        """Whether slices are those of volumes, which are brought to 16 bit and scaled as a whole."""
+        ...
+
     def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
         """Distance of slices, of rows and of columns in the patient, where it is known."""
+        ...
+
+    def pixel_spacing_mm(self, item: SliceFile) -> tuple[float, float] | None:
+        """Distance of rows and of columns, where it is known; cheap after `read`."""
         ...
 
     def cohorts(self) -> Mapping[str, Mapping[str, str]]:
@@ -120,6 +129,8 @@ class SliceDataset:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        # Who reads a picture asks for its spacing next, and it need not be decoded again.
+        self._last: tuple[PurePosixPath, tuple[float, float] | None] | None = None
 
     @property
     def channels(self) -> int:
@@ -152,7 +163,9 @@ class SliceDataset:
 
     def picture(self, item: SliceFile) -> Picture:
         """The image as it is in the file; raises ImageError."""
-        return read_picture(self.source, item.image)
+        picture = read_picture(self.source, item.image)
+        self._last = item.image, picture.pixel_spacing_mm
+        return picture
 
     def mask(self, item: SliceFile) -> MaskFile:
         """The mask as it is in the file; raises ImageError."""
@@ -178,6 +191,15 @@ class SliceDataset:
     def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
         """Distance of slices, of rows and of columns: pictures do not say."""
         return None
+
+    def pixel_spacing_mm(self, item: SliceFile) -> tuple[float, float] | None:
+        """Distance of rows and of columns, as the volume or the picture itself says; raises ImageError."""
+        spacing = self.spacing_mm(item)
+        if spacing is not None:
+            return spacing[1:]
+        if self._last is not None and self._last[0] == item.image:
+            return self._last[1]
+        return self.picture(item).pixel_spacing_mm
 
     def cohorts(self) -> Mapping[str, Mapping[str, str]]:
         """What patients can be grouped by: nothing that is known here."""

@@ -31,13 +31,3 @@ def binary_mask(probability_HW: np.ndarray, threshold: float, min_region_pixels:
         height, width = found.labels_hw.shape
         mask_HW[found.y : found.y + height, found.x : found.x + width] = keep[found.labels_hw]
     return mask_HW
-
-
-def min_region_at(min_region_model: int, model_size: int, height: int, width: int) -> int:
-    """Smallest region in the upload's pixels, of one that is given at the model's input of `model_size` squared.
-
-    The longer side is what the letterbox scales to `model_size`, so one model pixel covers (side / model_size)^2
-    pixels of the upload.
-    """
-    scale = max(height, width) / model_size
-    return max(1, round(min_region_model * scale * scale))

@@ -1,10 +1,12 @@
-"""From a slice's pixels to what the network sees, and back: one frozen object, for training and serving."""
+"""From a slice's stored pixels to what the network sees, and back: one step for training, evaluation, serving."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from shared.preprocessing.square_pixels import PixelSpacing, Squared
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -116,19 +118,53 @@ class Preprocessing:
         resized = cv2.resize(image_HWC, (self.image_size, self.image_size), interpolation=method)
         return resized.reshape(self.image_size, self.image_size, -1)
 
+    def fit(
+        self, pixels_HWC: np.ndarray, levels_C2: np.ndarray | None = None, spacing_mm: PixelSpacing = None
+    ) -> np.ndarray:
+        """uint8 or uint16 (H, W, C) -> float32 (image_size, image_size, channels) in 0..1.
+
+        Pixels are made square by their `spacing_mm` (row, column), scaled (see `scale`), padded and resized.
+        """
+        squared = Squared.of(pixels_HWC.shape[0], pixels_HWC.shape[1], spacing_mm)
+        return self.letterbox(self.scale(squared.there(pixels_HWC), levels_C2))
+
     def standardise(self, image_HWC: np.ndarray) -> np.ndarray:
         """float32 (H, W, C) in 0..1 -> float32 (C, H, W), ImageNet's mean and deviation."""
         mean_C, std_C = imagenet_statistics(image_HWC.shape[2])
         return ((image_HWC - mean_C) / std_C).transpose(2, 0, 1)
 
-    def to_input(self, pixels_HWC: np.ndarray, levels_C2: np.ndarray | None = None) -> np.ndarray:
-        """uint8 or uint16 (H, W, C) -> float32 (channels, image_size, image_size), contiguous; see `scale`."""
-        if pixels_HWC.dtype == np.uint8 and pixels_HWC.shape[:2] == (self.image_size, self.image_size):
+    def to_input(
+        self, pixels_HWC: np.ndarray, levels_C2: np.ndarray | None = None, spacing_mm: PixelSpacing = None
+    ) -> np.ndarray:
+        """uint8 or uint16 (H, W, C) -> float32 (channels, image_size, image_size), contiguous; see `fit`."""
+        height, width = pixels_HWC.shape[:2]
+        as_it_is = height == width == self.image_size and Squared.of(height, width, spacing_mm).is_square
+        if as_it_is and pixels_HWC.dtype == np.uint8:
             return self._by_table(pixels_HWC, levels_C2)
-        return np.ascontiguousarray(self.standardise(self.letterbox(self.scale(pixels_HWC, levels_C2))))
+        return np.ascontiguousarray(self.standardise(self.fit(pixels_HWC, levels_C2, spacing_mm)))
 
-    def from_output(self, probability_hw: np.ndarray, height: int, width: int) -> np.ndarray:
+    def from_output(
+        self, probability_hw: np.ndarray, height: int, width: int, spacing_mm: PixelSpacing = None
+    ) -> np.ndarray:
         """Probability (image_size, image_size) in 0..1 -> uint8 (height, width), 0..255: the published map."""
+        squared = Squared.of(height, width, spacing_mm)
+        return squared.back(self._map(probability_hw, squared.height, squared.width))
+
+    def labels_from_output(
+        self, label_hw: np.ndarray, height: int, width: int, spacing_mm: PixelSpacing = None
+    ) -> np.ndarray:
+        """Labels uint8 (image_size, image_size), or (1, 1) for the same everywhere -> (height, width)."""
+        squared = Squared.of(height, width, spacing_mm)
+        labels_hw = self._labels(label_hw, squared.height, squared.width)
+        return labels_hw if squared.is_square else squared.back(np.ascontiguousarray(labels_hw), labels=True)
+
+    def smallest_region(
+        self, model_pixels: int, height: int, width: int, spacing_mm: PixelSpacing = None
+    ) -> int:
+        """So many pixels of the network's input in pixels of a picture (height, width): its part of the same area."""
+        return Squared.of(height, width, spacing_mm).pixels(model_pixels, self.image_size)
+
+    def _map(self, probability_hw: np.ndarray, height: int, width: int) -> np.ndarray:
         side = max(height, width)
         if probability_hw.shape != (side, side):
             method = cv2.INTER_AREA if side < self.image_size else cv2.INTER_LINEAR
@@ -137,8 +173,7 @@ class Preprocessing:
         cropped = probability_hw[top : top + height, left : left + width]
         return np.rint(np.clip(cropped, 0.0, 1.0) * 255.0).astype(np.uint8)
 
-    def labels_from_output(self, label_hw: np.ndarray, height: int, width: int) -> np.ndarray:
-        """Labels uint8 (image_size, image_size), or (1, 1) for the same everywhere -> (height, width)."""
+    def _labels(self, label_hw: np.ndarray, height: int, width: int) -> np.ndarray:
         side = max(height, width)
         if label_hw.shape != (side, side):
             # Exact: plain INTER_NEAREST lies half a pixel beside the map.

@@ -100,7 +100,7 @@ def _sizes(header: nib.Nifti1Header, scale: float, shape: tuple[int, int, int]) 
 def _sform(header: nib.Nifti1Header, scale: float) -> Affine | None:
     if int(header["sform_code"]) <= 0:
         return None
-    return _usable(np.asarray(header.get_sform(), np.float64), scale)
+    return _usable(np.array([*(header[f"srow_{axis}"] for axis in "xyz"), [0, 0, 0, 1]], np.float64), scale)
 
 
 def _qform(header: nib.Nifti1Header, scale: float) -> Affine | None:

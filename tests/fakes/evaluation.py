@@ -58,8 +58,14 @@ class Study:
         pixels = np.random.default_rng(seed).integers(1, 255, (*labels.shape, self.channels), np.uint8)
         return pixels, labels
 
+    numbered = False
+
     def spacing_mm(self, item):
         return self.spacings.get(item.patient)
+
+    def pixel_spacing_mm(self, item):
+        spacing = self.spacing_mm(item)
+        return None if spacing is None else spacing[1:]
 
     def cohorts(self):
         return self.groups

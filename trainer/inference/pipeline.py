@@ -10,7 +10,7 @@ import numpy as np
 from shared.contract.errors import InferenceFailed
 from shared.files.npy import from_npy
 from shared.masks import rle
-from shared.masks.binary_mask import binary_mask, min_region_at
+from shared.masks.binary_mask import binary_mask
 from shared.masks.classes import classes_of
 from shared.masks.measure import Spacing, measure
 from shared.pictures.label_png import label_png
@@ -62,14 +62,15 @@ def measured(
     """The network's answer for one image -> the mask, from the very 8-bit map that is published, and what is said."""
     height, width = size
     level = model.threshold if threshold is None else threshold
-    probability_HW = model.preprocessing.from_output(output.probability_BHW, height, width)
-    smallest = min_region_at(model.min_region_pixels, model.preprocessing.image_size, height, width)
+    preprocessing = model.preprocessing
+    probability_HW = preprocessing.from_output(output.probability_BHW, height, width, spacing)
+    smallest = preprocessing.smallest_region(model.min_region_pixels, height, width, spacing)
     mask_HW = binary_mask(probability_HW, level, smallest)
     result = measure(mask_HW, probability_HW, spacing, threshold=level, min_region_pixels=smallest)
     result["mask"] = rle.encode(mask_HW)
     labels_png = None
     if model.classes:
-        labels_HW = mask_HW * model.preprocessing.labels_from_output(output.label_BHW, height, width)
+        labels_HW = mask_HW * preprocessing.labels_from_output(output.label_BHW, height, width, spacing)
         pixel_mm2 = spacing[0] * spacing[1] if spacing else None
         result["classes"] = classes_of(labels_HW, model.classes, pixel_mm2=pixel_mm2)
         labels_png = label_png(labels_HW)

@@ -94,7 +94,7 @@ class Prepare:
         watch = Stopwatch()
         pixels_HWC = pixels_of(self._from_store(job) if npy is None else npy)
         job.size = (pixels_HWC.shape[0], pixels_HWC.shape[1])
-        job.x_CHW = job.model.preprocessing.to_input(pixels_HWC)
+        job.x_CHW = job.model.preprocessing.to_input(pixels_HWC, spacing_mm=job.spacing)
         job.preprocess_ms = watch.ms()
 
     def _from_store(self, job: Job) -> bytes:

@@ -11,15 +11,17 @@ import numpy as np
 
 from shared.datasets.base import Dataset, SliceFile
 from shared.datasets.digest import channel_digests
-from shared.masks.binary_mask import binary_mask, min_region_at
+from shared.masks.binary_mask import binary_mask
 from shared.masks.measure import confidence
 from shared.preprocessing.channels import channel_indices
 from shared.preprocessing.preprocess import Preprocessing
+from shared.preprocessing.square_pixels import PixelSpacing
 from shared.registry.cards import ModelCard
 from trainer.engines.engine import Engine
 from trainer.engines.model_folder import ModelFolder
 from trainer.engines.open_engine import open_engine
 from trainer.metrics.basics import area_under_curve, bootstrap_interval
+from trainer.training.brightness import levels_of
 
 Pixels = np.ndarray
 Change = Callable[[Pixels, np.ndarray], tuple[Pixels, np.ndarray]]
@@ -66,6 +68,14 @@ class Volume:
     spacing_mm: tuple[float, float, float] | None
 
 
+class Upload(NamedTuple):
+    """A slice as serving gets it: pixels (H, W, C), the levels of its volume (see Preprocessing), its pixel spacing."""
+
+    pixels: Pixels
+    levels_C2: np.ndarray | None = None
+    spacing_mm: PixelSpacing = None
+
+
 class Look(NamedTuple):
     """What is said of one slice, at its own size: `labels` uint8, 0 outside the mask, else a class from 1."""
 
@@ -88,18 +98,17 @@ class Served:
         """Names of the labels from 1 on."""
         return tuple(label.name for label in self.card.labels)
 
-    def look(self, pixels: Sequence[Pixels], levels_C2: np.ndarray | None = None) -> list[Look]:
-        """At each upload; `levels_C2` are those of the volume that all of them are slices of."""
-        inputs = np.stack([self.preprocessing.to_input(p, levels_C2) for p in pixels])
+    def look(self, uploads: Sequence[Upload]) -> list[Look]:
+        """At each upload."""
+        fit = self.preprocessing
+        inputs = np.stack([fit.to_input(one.pixels, one.levels_C2, one.spacing_mm) for one in uploads])
         found = []
-        for upload, p, s, label in zip(pixels, *self.engine.predict(inputs), strict=True):
-            height, width = upload.shape[:2]
-            published = self.preprocessing.from_output(p, height, width)
-            smallest = min_region_at(
-                self.card.min_region_pixels, self.preprocessing.image_size, height, width
-            )
+        for upload, p, s, label in zip(uploads, *self.engine.predict(inputs), strict=True):
+            place = (*upload.pixels.shape[:2], upload.spacing_mm)
+            published = fit.from_output(p, *place)
+            smallest = fit.smallest_region(self.card.min_region_pixels, *place)
             mask = binary_mask(published, self.card.threshold, smallest)
-            classes = self.preprocessing.labels_from_output(label, height, width)
+            classes = fit.labels_from_output(label, *place)
             found.append(Look(published, mask, s, np.where(mask, classes, 0).astype(np.uint8)))
         return found
 
@@ -133,12 +142,15 @@ def volumes(served: Served, dataset: Dataset, items: Sequence[SliceFile]) -> Ite
 def _volume(
     served: Served, dataset: Dataset, patient: str, items: tuple[SliceFile, ...], channels: list[int]
 ) -> Volume:
-    # Twice through the slices where brightness is that of the volume; the reader keeps a volume that is one file.
-    levels_C2 = served.preprocessing.levels(dataset.read(item)[0][..., channels] for item in items)
+    levels = levels_of(served.preprocessing, dataset, items, lambda pixels: pixels[..., channels])
     truth, found, highest, digests = [], [], [], []
     for start in range(0, len(items), BATCH):
-        pairs = [dataset.read_labels(item) for item in items[start : start + BATCH]]
-        looks = served.look([pixels[..., channels] for pixels, _ in pairs], levels_C2)
+        pairs, uploads = [], []
+        for item, levels_C2 in zip(items[start : start + BATCH], levels[start:], strict=False):
+            pixels, labels = dataset.read_labels(item)
+            pairs.append((pixels, labels))
+            uploads.append(Upload(pixels[..., channels], levels_C2, dataset.pixel_spacing_mm(item)))
+        looks = served.look(uploads)
         truth += [labels for _, labels in pairs]
         found += [look.labels for look in looks]
         highest += [int(look.probability.max()) / 255 for look in looks]
@@ -191,13 +203,27 @@ def findings(
     found: list[Finding] = []
     for _, group in groupby(items, key=lambda item: item.patient):
         slices = list(group)
-        levels_C2 = served.preprocessing.levels(change(*dataset.read(item))[0] for item in slices)
+        levels = levels_of(served.preprocessing, dataset, slices, lambda p: change(p, np.zeros(p.shape[:2], bool))[0])
         for start in range(0, len(slices), batch):
-            pairs = [change(*dataset.read(item)) for item in slices[start : start + batch]]
-            looks = served.look([pixels for pixels, _ in pairs], levels_C2)
-            for item, (_, truth), look in zip(slices[start:], pairs, looks, strict=False):
+            uploads, truths = [], []
+            for item, levels_C2 in zip(slices[start : start + batch], levels[start:], strict=False):
+                pixels, truth = dataset.read(item)
+                changed, truth = change(pixels, truth)
+                spacing_mm = _respaced(dataset.pixel_spacing_mm(item), pixels, changed)
+                uploads.append(Upload(changed, levels_C2, spacing_mm))
+                truths.append(truth)
+            looks = served.look(uploads)
+            for item, truth, look in zip(slices[start:], truths, looks, strict=False):
                 found.append(Finding.of(item.patient, truth, look, served.card.threshold))
     return found
+
+
+def _respaced(spacing_mm: tuple[float, float] | None, before: Pixels, after: Pixels) -> PixelSpacing:
+    """The spacing of a slice that was resized."""
+    if spacing_mm is None:
+        return None
+    row, column = (mm * b / a for mm, b, a in zip(spacing_mm, before.shape, after.shape, strict=False))
+    return row, column
 
 
 def by_patient(found: Sequence[Finding]) -> dict[str, float]:

@@ -54,9 +54,18 @@ class View:
         pixels_HWC, labels_HW = self.dataset.read_labels(item)
         return self._chosen(pixels_HWC), labels_HW
 
+    @property
+    def numbered(self) -> bool:
+        """As the dataset's."""
+        return self.dataset.numbered
+
     def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
         """As the dataset's."""
         return self.dataset.spacing_mm(item)
+
+    def pixel_spacing_mm(self, item: SliceFile) -> tuple[float, float] | None:
+        """As the dataset's."""
+        return self.dataset.pixel_spacing_mm(item)
 
     def cohorts(self) -> Mapping[str, Mapping[str, str]]:
         """As the dataset's, by what patients are called here."""

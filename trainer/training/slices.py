@@ -15,16 +15,18 @@ from shared.contract.errors import TrainingFailed
 from shared.datasets.base import Dataset, SliceFile
 from shared.datasets.digest import BYTES, picture_digest
 from shared.preprocessing.preprocess import Preprocessing, imagenet_statistics
+from shared.preprocessing.square_pixels import PixelSpacing, Squared
 from trainer.training.augment import Augment
+from trainer.training.brightness import levels_of
 
-VERSION = 3  # of what the cache holds
+VERSION = 4  # of what the cache holds
 
 
 @dataclass(frozen=True)
 class Slices:
     """All slices of a dataset at the network's size; memory-mapped, so memory stays flat."""
 
-    images_NHWC: np.ndarray  # uint8: scaled to 0..1 by Preprocessing.scale, times 255
+    images_NHWC: np.ndarray  # uint8: Preprocessing.fit, 0..1, times 255
     masks_NHW: np.ndarray  # bool, or labels uint8 from 0 where there are several classes
     patients: tuple[str, ...]  # of each slice
     units: tuple[str, ...]  # of the split, of each slice
@@ -103,13 +105,11 @@ def _decode(
     n = 0
     for _, group in groupby(items, key=lambda item: item.patient):
         slices = list(group)
-        # Twice through the slices where brightness is that of the volume; the reader keeps one that is a single file.
-        levels_C2 = preprocessing.levels(dataset.read(item)[0] for item in slices)
-        for item in slices:
+        for item, levels_C2 in zip(slices, levels_of(preprocessing, dataset, slices), strict=True):
             pixels_HWC, labels_HW = dataset.read_labels(item)
-            scaled = preprocessing.letterbox(preprocessing.scale(pixels_HWC, levels_C2))
-            images[n] = np.rint(scaled * 255)
-            masks[n] = fitted_labels(preprocessing, labels_HW if classes > 1 else labels_HW > 0)
+            spacing_mm = dataset.pixel_spacing_mm(item)
+            images[n] = np.rint(preprocessing.fit(pixels_HWC, levels_C2, spacing_mm) * 255)
+            masks[n] = fitted_labels(preprocessing, labels_HW if classes > 1 else labels_HW > 0, spacing_mm)
             joined = b"".join(picture_digest(pixels_HWC[..., [c]]) or bytes(BYTES) for c in range(channels))
             digests[n] = np.frombuffer(joined, np.uint8).reshape(channels, BYTES)
             n += 1
@@ -118,13 +118,17 @@ def _decode(
         array.flush()
 
 
-def fitted_labels(preprocessing: Preprocessing, labels_HW: np.ndarray) -> np.ndarray:
+def fitted_labels(
+    preprocessing: Preprocessing, labels_HW: np.ndarray, spacing_mm: PixelSpacing = None
+) -> np.ndarray:
     """Labels or a mask (H, W) at the network's size: tumour where it fills at least half, of the class with most."""
     fitted = np.zeros((preprocessing.image_size, preprocessing.image_size), labels_HW.dtype)
     labels = np.unique(labels_HW[labels_HW > 0])
     if not len(labels):
         return fitted
-    shares_HWK = preprocessing.letterbox((labels_HW[..., None] == labels).astype(np.float32))
+    shares_HWK = (labels_HW[..., None] == labels).astype(np.float32)
+    squared = Squared.of(labels_HW.shape[0], labels_HW.shape[1], spacing_mm)
+    shares_HWK = preprocessing.letterbox(squared.there(shares_HWK))
     tumour_HW = shares_HWK.sum(axis=2) >= 0.5
     fitted[tumour_HW] = labels[shares_HWK.argmax(axis=2)][tumour_HW]
     return fitted

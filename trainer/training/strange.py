@@ -10,7 +10,7 @@ from shared.contract.errors import ImageError
 from shared.pictures.decode import decode
 from shared.pictures.picture import DecodeLimits
 from shared.preprocessing.unlike import unlike_training_data
-from trainer.training.assess import Pixels, Served
+from trainer.training.assess import Pixels, Served, Upload
 
 
 def of_folder(folder: Path) -> Iterator[Pixels]:
@@ -44,7 +44,7 @@ def rubbish(
 def share_warned(served: Served, images: Iterable[Pixels], limits: Sequence[float]) -> tuple[int, float]:
     """How many images there were, and which share of them is warned of."""
     warned = [
-        unlike_training_data(served.look([pixels])[0].strangeness, limits)
+        unlike_training_data(served.look([Upload(pixels)])[0].strangeness, limits)
         for pixels in images
         if min(pixels.shape[:2]) >= 16
     ]

@@ -12,11 +12,12 @@ import numpy as np
 
 from shared.files.slice_zip import write_slices
 from shared.masks import rle
-from shared.masks.binary_mask import binary_mask, min_region_at
+from shared.masks.binary_mask import binary_mask
 from shared.masks.classes import classes_of
 from shared.masks.measure_volume import measure_volume
 from shared.pictures.label_png import label_png
 from shared.pictures.png_writer import grey_png
+from shared.preprocessing.square_pixels import Squared
 from shared.volumes.voxel_size import VoxelSize
 from trainer.volumes.arrays import new_array
 from trainer.volumes.axial_cut import Cut
@@ -43,7 +44,8 @@ def export(study: Study, order: VolumeOrder, on_progress: Progress) -> tuple[dic
     seen_DHW, kept_DHW = cut.view(probability_DHW), cut.view(labels_DHW)
     told_DHW = None if told_DHW is None else cut.view(told_DHW)
     D, H, W = seen_DHW.shape
-    smallest = min_region_at(order.min_region_pixels, order.image_size, H, W)
+    squared = Squared.of(H, W, cut.spacing(study.spacing_mm))
+    smallest = squared.pixels(order.min_region_pixels, order.image_size)
     for n, probability_HW in enumerate(seen_DHW):
         mask_HW = binary_mask(np.ascontiguousarray(probability_HW), order.threshold, smallest)
         kept_DHW[n] = mask_HW if told_DHW is None else mask_HW * told_DHW[n]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from shared.contract.errors import InferenceFailed
+from shared.preprocessing.square_pixels import PixelSpacing
 from shared.preprocessing.unlike import unlike_training_data
 from shared.volumes.grid import Plane
 from shared.volumes.voxel_size import MaybeSpacing
@@ -21,7 +22,7 @@ from trainer.inference.forward import Outcome, Submit, VolumeSlice
 from trainer.inference.job import Stopwatch
 from trainer.inference.stage import Closed
 from trainer.volumes.arrays import new_array
-from trainer.volumes.axial_cut import Cut, Squared
+from trainer.volumes.axial_cut import Cut
 from trainer.volumes.order import LABEL, PROBABILITY, VOLUME
 
 # Of the batch that a device takes at once, a volume fills this part: a slice that comes alone waits for no more. On a
@@ -87,8 +88,9 @@ def pass_slices(
         made.append(new_array(folder / LABEL, np.uint8, stored))
     cut = Cut.of(plane, stored)  # from here on D, H and W are the network's
     slices = Slices(cut.view(volume_DHWC), channels)
-    answers = _Answers(model, Squared.of(*slices.shape[1:], cut.spacing(spacing_mm)), *map(cut.view, made))
-    way = _Way(model, slices, answers.squared, submit)
+    pixel_mm = cut.spacing(spacing_mm)
+    answers = _Answers(model, pixel_mm, *map(cut.view, made))
+    way = _Way(model, slices, pixel_mm, submit)
     under_way = way.send()
     while under_way:
         # The next ones are on their way before these are looked at: the network need not wait.
@@ -110,8 +112,8 @@ def pass_slices(
 class _Way:
     """Slices to the network and its answers back; what comes next is prepared while the network is at work."""
 
-    def __init__(self, model: ServedModel, slices: Slices, squared: Squared, submit: Submit) -> None:
-        self._model, self._slices, self._squared, self._submit = model, slices, squared, submit
+    def __init__(self, model: ServedModel, slices: Slices, pixel_mm: PixelSpacing, submit: Submit) -> None:
+        self._model, self._slices, self._pixel_mm, self._submit = model, slices, pixel_mm, submit
         self._at_once = max(1, model.engine.max_batch // SHARE)
         self._answers: queue.SimpleQueue[tuple[int, VolumeSlice, Outcome]] = queue.SimpleQueue()
         watch = Stopwatch()
@@ -144,8 +146,7 @@ class _Way:
         watch = Stopwatch()
         items = []
         for n in range(first, min(first + self._at_once, len(self._slices))):
-            pixels_hwc = self._squared.there(self._slices[n])
-            x_CHW = self._model.preprocessing.to_input(pixels_hwc, self._levels[n])
+            x_CHW = self._model.preprocessing.to_input(self._slices[n], self._levels[n], self._pixel_mm)
             items.append((n, VolumeSlice(self._model, x_CHW)))
         self.preprocess_ms += watch.ms()
         return items
@@ -157,11 +158,11 @@ class _Answers:
     def __init__(
         self,
         model: ServedModel,
-        squared: Squared,
+        pixel_mm: PixelSpacing,
         probability_DHW: np.ndarray,
         label_DHW: np.ndarray | None = None,
     ) -> None:
-        self._model, self.squared = model, squared
+        self._model, self._pixel_mm = model, pixel_mm
         self._probability_DHW, self._label_DHW = probability_DHW, label_DHW
         self.shown = self.unlike = 0
         self.postprocess_ms = 0.0
@@ -169,11 +170,10 @@ class _Answers:
     def keep(self, n: int, output: EngineOutput, *, shown: bool) -> None:
         """The network's answer to slice `n`, which shows something or is empty."""
         watch = Stopwatch()
-        preprocessing, size = self._model.preprocessing, (self.squared.height, self.squared.width)
-        self._probability_DHW[n] = self.squared.back(preprocessing.from_output(output.probability_BHW, *size))
+        preprocessing, (_, H, W) = self._model.preprocessing, self._probability_DHW.shape
+        self._probability_DHW[n] = preprocessing.from_output(output.probability_BHW, H, W, self._pixel_mm)
         if self._label_DHW is not None:
-            labels_hw = np.ascontiguousarray(preprocessing.labels_from_output(output.label_BHW, *size))
-            self._label_DHW[n] = self.squared.back(labels_hw, labels=True)
+            self._label_DHW[n] = preprocessing.labels_from_output(output.label_BHW, H, W, self._pixel_mm)
         limits = self._model.unlike.get("limits")
         if shown:
             self.shown += 1

@@ -1,9 +1,8 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.masks.binary_mask import binary_mask, min_region_at, threshold_level
+from shared.masks.binary_mask import binary_mask, threshold_level
 
 
 def test_a_client_repeats_the_threshold_by_the_ceiling():
@@ -50,10 +49,3 @@ def test_the_probability_map_is_left_as_it_was():
     probability = map_of((0, 0, 2, 2), (10, 10, 9, 9))
     probability.setflags(write=False)
     assert binary_mask(probability, 0.5, 10).sum() == 81
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"), [((256, 256), 12), ((512, 512), 48), ((512, 100), 48), ((64, 64), 1), ((16, 16), 1)]
-)
-def test_the_smallest_region_scales_with_the_longer_side(size, expected):
-    assert min_region_at(12, 256, *size) == expected

@@ -179,3 +179,71 @@ def test_other_normalizations_are_as_they_are_by_slice(normalization):
         np.testing.assert_allclose(
             preprocessing.scale(pixels, levels), preprocessing.scale(pixels, whole), rtol=1e-5
         )
+
+
+# --- pixels that are longer one way -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((256, 256), 12), ((512, 512), 48), ((512, 100), 48), ((64, 64), 1), ((16, 16), 1)]
+)
+def test_the_smallest_region_scales_with_the_longer_side(size, expected):
+    assert Preprocessing().smallest_region(12, *size) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "spacing", "expected"),
+    [
+        ((256, 24), (1.0, 5.0), 6),  # sagittal slices 5 mm apart, cut across: a fifth of 32
+        ((24, 256), (5.0, 1.0), 6),
+        ((64, 256), (4.0, 1.0), 8),
+        ((512, 512), (0.5, 0.5), 128),
+        ((256, 256), (0.5, 2.0), 128),  # 256 x 1024 square pixels
+        ((256, 24), None, 32),
+        ((256, 24), (None, 5.0), 32),
+    ],
+)
+def test_the_smallest_region_is_as_large_whatever_the_pixels_are(size, spacing, expected):
+    assert Preprocessing().smallest_region(32, *size, spacing) == expected
+
+
+def blob(height, width, row, column):
+    """A smooth head with a bright spot, sampled every `row` and `column` mm of 240 mm each way."""
+    ys, xs = np.meshgrid((np.arange(height) + 0.5) * row, (np.arange(width) + 0.5) * column, indexing="ij")
+    inside = ((ys - 120) / 100) ** 2 + ((xs - 120) / 80) ** 2 < 1
+    spot = np.exp(-(((ys - 90) / 20) ** 2 + ((xs - 150) / 20) ** 2))
+    return np.rint(np.where(inside, 80 + 120 * spot, 0)).astype(np.uint8)[..., None]
+
+
+@pytest.mark.parametrize(("row", "column"), [(4, 1), (1, 4), (0.5, 2), (2.5, 1), (1, 1.5)])
+def test_a_network_sees_the_same_head_whatever_its_pixels_are(row, column):
+    preprocessing = Preprocessing(1, 240)
+    square = preprocessing.fit(blob(240, 240, 1, 1), None, (1, 1))
+    seen = preprocessing.fit(blob(round(240 / row), round(240 / column), row, column), None, (row, column))
+    assert np.abs(seen - square).mean() < 0.02
+    unaware = preprocessing.fit(blob(round(240 / row), round(240 / column), row, column))
+    assert np.abs(unaware - square).mean() > 0.05
+
+
+@pytest.mark.parametrize("spacing", [(4.0, 1.0), (1.0, 4.0), (0.5, 2.0)])
+def test_maps_and_labels_come_back_to_the_pixels_that_were_sent(spacing):
+    preprocessing = Preprocessing(1, 64)
+    height, width = 40, 60
+    image = np.zeros((height, width, 1), np.uint8)
+    image[10:20, 30:50] = 200
+    seen = preprocessing.fit(image, None, spacing)[..., 0]
+    seen = seen / seen.max()
+    back = preprocessing.from_output(seen, height, width, spacing)
+    assert back.shape == (height, width)
+    there = image[..., 0] > 0
+    found = back >= 128
+    assert 2 * (there & found).sum() / (there.sum() + found.sum()) > 0.85
+    labels = preprocessing.labels_from_output((seen > 0.5).astype(np.uint8), height, width, spacing)
+    assert 2 * (there & (labels > 0)).sum() / (there.sum() + labels.sum()) > 0.85
+
+
+def test_square_pixels_change_nothing():
+    pixels = picture(100, 300)
+    plain = Preprocessing().to_input(pixels)
+    for spacing in (None, (0.7, 0.7), (0.7, 0.72), (None, None)):
+        assert np.array_equal(Preprocessing().to_input(pixels, None, spacing), plain)

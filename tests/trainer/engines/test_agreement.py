@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from shared.masks.binary_mask import binary_mask, min_region_at
+from shared.masks.binary_mask import binary_mask
 from shared.pictures.decode import decode
 from shared.pictures.picture import DecodeLimits
 from tests.fakes.study import make_study
@@ -48,9 +48,7 @@ def masks(engine, source, paths):
         height, width = pixels.shape[:2]
         output = engine.predict(source.preprocessing.to_input(pixels)[None])
         probability = source.preprocessing.from_output(output.probability_BHW[0], height, width)
-        smallest = min_region_at(
-            source.card.min_region_pixels, source.preprocessing.image_size, height, width
-        )
+        smallest = source.preprocessing.smallest_region(source.card.min_region_pixels, height, width)
         yield binary_mask(probability, source.card.threshold, smallest)
 
 

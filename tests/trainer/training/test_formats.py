@@ -11,7 +11,7 @@ from shared.recipe import recipe_from
 from shared.registry.cards import ModelCard
 from shared.registry.learned import read_learned
 from tests.fakes.volumes import make_brats
-from trainer.training.assess import served, volumes
+from trainer.training.assess import Upload, served, volumes
 from trainer.training.dataset import View, open_dataset
 from trainer.training.finish import finish
 from trainer.training.progress import Terminal
@@ -91,6 +91,6 @@ def test_grey_pictures_with_and_without_tumour(tmp_path):
     _, run, folder = trained(tmp_path / "data", tmp_path / "out", dataset_format="yes_no", in_channels=1)
     card = ModelCard.load(folder / "card.json")
     assert (card.in_channels, card.classes) == (1, 1)
-    look = served(folder, "cpu").look([np.zeros((50, 40, 3), np.uint8), np.zeros((50, 40, 1), np.uint8)])
+    look = served(folder, "cpu").look([Upload(np.zeros((50, 40, c), np.uint8)) for c in (3, 1)])
     assert [one.mask.shape for one in look] == [(50, 40), (50, 40)]  # an upload in colour is made grey
     assert run.slices.channels == 1

@@ -14,6 +14,7 @@ class Volumes:
     """Two patients of three slices with four channels, the second twice as bright; three classes."""
 
     channels, modalities, classes = 4, ("t1", "t1ce", "t2", "flair"), ("a", "b", "c")
+    numbered = True
 
     def __init__(self):
         generator = np.random.default_rng(0)
@@ -35,6 +36,9 @@ class Volumes:
         return self.read(item)[0], self.labels
 
     def spacing_mm(self, item):
+        return None
+
+    def pixel_spacing_mm(self, item):
         return None
 
     def cohorts(self):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from shared.contract import errors
+from shared.preprocessing.square_pixels import Squared
 from tests.fakes import dicom
 from tests.fakes.volumes import LPS, head, nifti
-from trainer.volumes.axial_cut import Cut, Squared
+from trainer.volumes.axial_cut import Cut
 from trainer.volumes.order import VOLUME, VolumeOrder
 from trainer.volumes.reading import read_study
 from trainer.volumes.source import unpacked
