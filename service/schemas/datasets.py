@@ -9,6 +9,7 @@ from marshmallow.validate import Length, OneOf, Range
 from service.schemas.common import Strict
 from service.schemas.segmentations import JobError
 from shared.contract.names import DatasetStatus
+from shared.datasets.base import LEVELS
 from shared.datasets.detect import AUTO, OPTIONS
 from shared.datasets.patterns import MAX_PATTERN, compile_pattern
 
@@ -140,7 +141,7 @@ class PreviewQuery(Strict):
 class Finding(ma.Schema):
     """What is wrong or worth knowing."""
 
-    level = ma.fields.String(validate=OneOf(("error", "warning")))
+    level = ma.fields.String(validate=OneOf(LEVELS))
     code = ma.fields.String(metadata={"description": "Stable; for programs.", "example": "size_mismatch"})
     detail = ma.fields.String()
     files = ma.fields.List(ma.fields.String(), metadata={"description": "The first of them, or patients."})

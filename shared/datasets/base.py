@@ -13,6 +13,7 @@ from shared.datasets.source import Source
 from shared.pictures.picture import Picture
 
 MAX_FILES_NAMED = 20
+LEVELS = ("error", "warning", "note")
 OnProgress = Callable[[int, int], None]
 
 
@@ -37,7 +38,7 @@ class SliceFile:
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong (`error`) or worth knowing (`warning`) about a dataset; `files` are the first of `count`."""
+    """What is wrong (`error`), doubtful (`warning`) or good to know (`note`); `files` are the first of `count`."""
 
     level: str
     code: str

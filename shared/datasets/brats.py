@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -26,7 +28,9 @@ from shared.datasets.brats_case import (
     outline,
     read_case,
 )
+from shared.datasets.brats_labels import Meaning, meaning_by_name, meaning_of_set, needs_a_word
 from shared.datasets.brats_names import MODALITIES, Case, Cases, find_cases
+from shared.datasets.patients import Patients, nameless, stated_patients
 from shared.datasets.pictures import MaskFile
 from shared.datasets.recent import Recent
 from shared.datasets.source import Source, source_of
@@ -58,8 +62,9 @@ class BratsDataset(SliceDataset):
     in_colour = False
     numbered = True
 
-    def __init__(self, root: Path | Source) -> None:
+    def __init__(self, root: Path | Source, patient_pattern: str | None = None) -> None:
         super().__init__(source_of(root))
+        self._pattern = patient_pattern
         self._outlines: dict[str, CaseOutline] = {}
         self._recent: Recent[str, CaseImages] = Recent(self._read_case, _CASES_KEPT)
 
@@ -92,7 +97,8 @@ class BratsDataset(SliceDataset):
             for code, detail in _ERRORS.items()
             if faults[code]
         ]
-        return Contents(in_order(found), [*findings, *self._warnings()], "folder")
+        findings += [*nameless(self._untold, self._told_by), *self._warnings()]
+        return Contents(in_order(found), findings, self._told_by)
 
     def patients(self) -> Sequence[str]:
         """By the names of files alone."""
@@ -105,7 +111,7 @@ class BratsDataset(SliceDataset):
         findings = [
             Finding.of("error", code, _ERRORS[code], files) for code, files in faults.items() if files
         ]
-        return sound(Contents(in_order(found), findings, "folder"))
+        return sound(Contents(in_order(found), findings, self._told_by))
 
     def picture(self, item: SliceFile) -> Picture:
         """A slice of all modalities: 16 bit (H, W, modalities); raises ImageError, DatasetError."""
@@ -146,9 +152,45 @@ class BratsDataset(SliceDataset):
             )
         return found
 
+    @cached_property
+    def _stated(self) -> Patients | None:
+        """By a pattern or a table, which may name a case, its FLAIR or its folder."""
+        return stated_patients([case.reference for case in self._found.cases], self.source, self._pattern)
+
     @property
+    def _told_by(self) -> str:
+        return self._stated.told_by if self._stated else "folder"
+
+    @cached_property
     def _cases(self) -> Sequence[Case]:
-        return self._found.cases
+        cases = self._found.cases
+        if self._stated is None:
+            return cases
+        told = zip(cases, self._stated.names, strict=True)
+        return sorted(
+            (replace(case, patient=name) for case, name in told if name), key=lambda case: (case.patient, case.name)
+        )
+
+    @cached_property
+    def _untold(self) -> list[PurePosixPath]:
+        """Cases that the pattern or the table says nothing of."""
+        if self._stated is None:
+            return []
+        return [c.reference for c, name in zip(self._found.cases, self._stated.names, strict=True) if not name]
+
+    def _meaning(self, case: Case) -> Meaning:
+        """Of the labels of a case: by its name, or by all cases of the set whose names do not tell."""
+        by_name = meaning_by_name(case.task, case.non_enhancing_3)
+        return by_name or self._meaning_of_set
+
+    @cached_property
+    def _meaning_of_set(self) -> Meaning:
+        labels: set[int] = set()
+        for case in self._cases:
+            if case.segmentation and meaning_by_name(case.task, case.non_enhancing_3) is None:
+                with suppress(ImageError, DatasetError):  # said where the case itself is looked at
+                    labels |= self._outline(case).labels
+        return meaning_of_set(labels)
 
     @cached_property
     def _by_reference(self) -> Mapping[PurePosixPath, Case]:
@@ -172,7 +214,7 @@ class BratsDataset(SliceDataset):
 
     def _read_case(self, name: str) -> CaseImages:
         case = next(case for case in self._cases if case.name == name)
-        return read_case(self.source, case, self.modalities)
+        return read_case(self.source, case, self.modalities, self._meaning(case))
 
     def _outline(self, case: Case) -> CaseOutline:
         """Once for each case, and small."""
@@ -215,6 +257,13 @@ class BratsDataset(SliceDataset):
                 f"No case has {', '.join(absent)}: there are {self.channels} channels, not {len(MODALITIES)}."
             )
             yield Finding("warning", "fewer_modalities", detail)
+        words: defaultdict[str, list[str]] = defaultdict(list)
+        for case in self._cases:
+            outlined = self._outlines.get(case.name)
+            if outlined and needs_a_word(self._meaning(case), outlined.labels):
+                words[self._meaning(case).said].append(case.name)
+        for said, names in words.items():
+            yield Finding.of("warning", "labels_by_year", said, names)
         if self._found.unknown:
             detail = "These NIfTI files are of no modality that is known by name, and are not used."
             yield Finding.of("warning", "left_out", detail, self._found.unknown)

@@ -1,13 +1,6 @@
 """One case of BraTS from its files: all modalities on one grid, and labels that mean the same in every year.
 
-Labels in the files, by year of the challenge:
-
-    2013 to 2016        1 necrosis, 2 oedema, 3 non-enhancing tumour, 4 enhancing tumour
-    2017 to 2022        1 necrosis and non-enhancing tumour, 2 oedema, 4 enhancing tumour
-    from 2023           1 necrosis and non-enhancing tumour, 2 oedema, 3 enhancing tumour
-
-Here: 1 necrotic core (with non-enhancing tumour, as from 2017 on), 2 oedema, 3 enhancing. So 4 always becomes 3. A 3
-becomes 1 where the file also has a 4, or is named like those of 2013; else it stays.
+What labels mean, by year of the challenge: `brats_labels`.
 """
 
 from collections.abc import Mapping
@@ -16,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.contract.errors import DatasetError, ImageError
+from shared.datasets.brats_labels import HIGHEST, Meaning
 from shared.datasets.brats_names import Case
 from shared.datasets.source import Source
 from shared.volumes import nifti
@@ -24,7 +18,6 @@ from shared.volumes.intensities import background, to_uint16
 from shared.volumes.scan import VolumeLimits
 
 CLASSES = ("necrotic core", "oedema", "enhancing")
-CORE, ENHANCING = 1, 3
 _INTEGER_SLACK = 1e-3  # labels and brain masks are often written as floats, such as 0.99999997
 _GRID_SLACK_MM = 0.1
 _LIMITS = VolumeLimits(max_voxels=1 << 25)  # BraTS has 9 million; four of these and their sources are 0.5 GB
@@ -45,10 +38,11 @@ class CaseImages:
 
 @dataclass(frozen=True)
 class CaseOutline:
-    """What listing needs of a case: its grid, and the slices with brain or tumour in them."""
+    """What listing needs of a case: its grid, the slices with brain or tumour in them, the labels in its file."""
 
     grid: Grid
     slices: tuple[int, ...]
+    labels: frozenset[int]
 
 
 def read_volume(source: Source, path: object) -> nifti.Volume:
@@ -67,9 +61,11 @@ def read_grid(source: Source, path: object) -> Grid:
         raise type(error)(f"{path}: {error.detail}") from None
 
 
-def read_case(source: Source, case: Case, modalities: tuple[str, ...]) -> CaseImages:
+def read_case(
+    source: Source, case: Case, modalities: tuple[str, ...], meaning: Meaning
+) -> CaseImages:
     """One file after the other, so that only one is there as it was stored; raises ImageError, DatasetError."""
-    labels_DHW = read_labels(source, case)
+    labels_DHW = np.array(meaning.classes, np.uint8)[read_labels(source, case)]
     pixels_DHWC = np.empty((*labels_DHW.shape, len(modalities)), np.uint16)
     not_finite = 0
     for channel, modality in enumerate(modalities):
@@ -89,7 +85,8 @@ def outline(source: Source, case: Case) -> CaseOutline:
         raise DatasetError(f"{case.reference} has another size than its segmentation.")
     shown_DHW = (volume.voxels_DHW != background(volume.voxels_DHW)) | (labels_DHW > 0)
     shown = np.flatnonzero(shown_DHW.any(axis=(1, 2)))
-    return CaseOutline(volume.grid, tuple(int(number) for number in shown))
+    labels = frozenset(int(label) for label in np.unique(labels_DHW))
+    return CaseOutline(volume.grid, tuple(int(number) for number in shown), labels)
 
 
 def differing_grids(source: Source, case: Case) -> Mapping[str, str]:
@@ -110,15 +107,13 @@ def differing_grids(source: Source, case: Case) -> Mapping[str, str]:
 
 
 def read_labels(source: Source, case: Case) -> np.ndarray:
-    """uint8 (D, H, W): 0, or a class's place in CLASSES from 1; raises ImageError, and DatasetError by name."""
+    """uint8 (D, H, W), 0 to 4 as in the file; raises ImageError, and UnknownLabels by name."""
     voxels_DHW = read_volume(source, case.segmentation).voxels_DHW
     lowest, highest = float(voxels_DHW.min()), float(voxels_DHW.max())
-    if not -0.5 < lowest <= highest < 4.5:
+    if not -0.5 < lowest <= highest < HIGHEST + 0.5:
         raise UnknownLabels(
             f"{case.segmentation} has values from {lowest:g} to {highest:g}; labels are 0 to 4."
         )
-    three = CORE if highest > 3.5 or case.non_enhancing_3 else ENHANCING
-    classes = np.array([0, 1, 2, three, ENHANCING], np.uint8)
     labels_DHW = np.empty(voxels_DHW.shape, np.uint8)
     for slice_HW, labels_HW in zip(
         voxels_DHW, labels_DHW, strict=True
@@ -126,5 +121,5 @@ def read_labels(source: Source, case: Case) -> np.ndarray:
         rounded_HW = np.rint(slice_HW)
         if float(np.abs(slice_HW - rounded_HW).max()) > _INTEGER_SLACK:
             raise UnknownLabels(f"{case.segmentation} has values between whole numbers; labels are 0 to 4.")
-        labels_HW[:] = classes[rounded_HW.astype(np.uint8)]
+        labels_HW[:] = rounded_HW
     return labels_DHW

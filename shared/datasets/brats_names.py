@@ -24,14 +24,26 @@ _EXPERTS_OF_2013 = {
     "otmulticlass",
     "ot",
 }  # in these files 3 is non-enhancing tumour, whatever else is in them
+# A word for one of several scans of a patient, and its number: ses-02, week-012, Timepoint_1, baseline.
+_TIME = (
+    r"(?:ses|session|scan|visit|week|wk|month|mo|day|year|yr|timepoint|time|tp|fu|follow-?up|date)[-_ ]?\d[\w-]*"
+    r"|t\d{1,2}|baseline|followup|follow-up|pre-?op|post-?op|preoperative|postoperative|\d{8}|\d{4}-\d{2}-\d{2}"
+)
 # A patient who was scanned more than once: BraTS-GLI-00005-001, brats_tcia_pat105_0120, Brats18_TCIA01_147_1,
-# and sub-01_ses-02 of BIDS.
+# UPENN-GBM-00001_11, UCSD-PTGBM-0002_01, TCGA_CS_4941_19960909, and sub-01_ses-02 of BIDS.
 # The numbers of BraTS20_Training_001 and BraTS2021_00495 are patients.
 _SCAN = re.compile(
-    r"(?P<patient>brats-[a-z]+-\d+|brats_(?:2013|tcia)_pat\d+|brats1[789]_(?:2013|cbica|tcia\d*)_[a-z0-9]+)[-_]\d+"
-    r"|(?P<subject>sub-[a-z0-9]+)_ses-.+",
+    r"(?P<patient>brats-[a-z]+-\d+|brats_(?:2013|tcia)_pat\d+|brats1[789]_(?:2013|cbica|tcia\d*)_[a-z0-9]+"
+    r"|(?:upenn-gbm|ucsd-ptgbm|ucsf-pdgm|mu-glioma-post|rhuh-gbm|lumiere|ivygap)[-_][a-z0-9]+)[-_]\d+"
+    r"|(?P<tcga>tcga[-_][a-z0-9]{2}[-_][a-z0-9]{4})[-_].+"
+    rf"|(?P<subject>.*\d.*?)[-_ .](?:{_TIME})",
     re.IGNORECASE | re.ASCII,
 )
+_SESSION = re.compile(_TIME, re.IGNORECASE | re.ASCII)
+# Folders between a session's and its files that say nothing of patients.
+_WITHIN_SESSION = frozenset({"anat", "nifti", "nii", "images", "image", "scans", "mri", "mr", "dwi", "perf", "func"})
+# Names that came with a meaning of the labels that is their own.
+_FROM_2023 = re.compile(r"brats-(?P<task>[a-z]+)(?:-[a-z]+)?-\d+", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,12 @@ class Case:
     def reference(self) -> PurePosixPath:
         """The file that stands for the case: FLAIR, or the first that is there."""
         return self.modalities.get("flair") or next(iter(self.modalities.values()))
+
+    @property
+    def task(self) -> str | None:
+        """`gli`, `ped`, `men` and so on, in names as they are from 2023 on; else None."""
+        match = _FROM_2023.match(PurePosixPath(self.name).name) or _FROM_2023.match(self.reference.name)
+        return match["task"].lower() if match else None
 
     @property
     def non_enhancing_3(self) -> bool:
@@ -159,17 +177,27 @@ def _case(folder: PurePosixPath, name: str, files: Sequence[_File]) -> tuple[Cas
     return Case(name, name, folder, modalities, by_kind.get(SEGMENTATION)), twice
 
 
+def _patient(case: Case) -> str:
+    """Whose scan it is, by the folder of a session or by the case's name."""
+    folders = list(case.folder.parts)
+    while folders and folders[-1].lower() in _WITHIN_SESSION:
+        folders.pop()
+    if len(folders) > 1 and _SESSION.fullmatch(folders[-1]):
+        return "/".join(folders[:-1])
+    match = _SCAN.fullmatch(case.name)
+    return (match["patient"] or match["tcga"] or match["subject"]) if match else case.name
+
+
 def _told_apart(cases: Sequence[Case]) -> list[Case]:
     """With names of their own, and patients: scans of one patient, and cases of one name, are the same patient's."""
     names = Counter(case.name for case in cases)
     scans = defaultdict(list)
     for case in cases:
-        match = _SCAN.fullmatch(case.name)
-        scans[(match["patient"] or match["subject"]) if match else case.name].append(case)
+        scans[_patient(case)].append(case)
     found = []
     for patient, group in scans.items():
         for case in group:
             inside = case.folder if case.folder.name == case.name else case.folder / case.name
             name = str(inside) if names[case.name] > 1 else case.name
-            found.append(replace(case, name=name, patient=patient if len(group) > 1 else case.name))
+            found.append(replace(case, name=name, patient=patient if len(group) > 1 else name))
     return sorted(found, key=lambda case: (case.patient, case.name))

@@ -15,9 +15,9 @@ AUTO = "auto"
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     AUTO: ("patient_pattern", "mask_suffix"),
     ImageMaskDataset.format: ("patient_pattern", "mask_suffix"),
-    LggDataset.format: (),
-    BratsDataset.format: (),
-    YesNoDataset.format: (),
+    LggDataset.format: ("patient_pattern",),
+    BratsDataset.format: ("patient_pattern",),
+    YesNoDataset.format: ("patient_pattern",),
 }
 
 # The narrower first; pictures with masks before pictures whose folders say yes and no.
@@ -28,11 +28,11 @@ def open_auto(root: Path | Source, **options: str) -> SliceDataset:
     """The reader that fits these files; with options only one that takes them. Raises DatasetError."""
     source = source_of(root)
     names = source.names()
-    if options:
+    if "mask_suffix" in options:
         return ImageMaskDataset(source, **options)
     for reader in _IN_ORDER:
         if reader.fits(names):
-            return reader(source)
+            return reader(source, **options)
     raise DatasetError(
         "no known layout: neither PATIENT/NAME_N.tif with NAME_N_mask.tif (lgg), nor images with masks beside them "
         "or in folders images and masks (image_mask), nor NIfTI files named like those of BraTS with segmentations "

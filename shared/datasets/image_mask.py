@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from shared.contract.errors import DatasetError
 from shared.datasets.base import Contents, Finding, OnProgress, SliceDataset, SliceFile, in_order
 from shared.datasets.pairing import Pairs, pair
-from shared.datasets.patients import patients_of, split_number
+from shared.datasets.patients import kinds_of, nameless, patients_of, split_number
 from shared.datasets.pictures import is_picture
 from shared.datasets.source import Source, source_of
 
@@ -42,15 +42,12 @@ class ImageMaskDataset(SliceDataset):
             )
         patients = patients_of([image for image, _ in paired.pairs], self.source, self._pattern)
         findings = _left_over(paired)
-        named, nameless = _named(paired.pairs, patients.names)
-        if nameless:
-            what = (
-                "no part that the patient_pattern finds"
-                if patients.told_by == "pattern"
-                else "no row in the CSV"
-            )
-            detail = f"These images have {what}, so their patient is not known."
-            findings.append(Finding.of("error", "patient_unknown", detail, nameless))
+        named, untold = _named(paired.pairs, patients.names)
+        findings += nameless(untold, patients.told_by)
+        kinds = kinds_of([image for image, _ in paired.pairs])
+        if kinds and patients.told_by in ("folder", "file_name"):
+            detail = f"Folders named after kinds tell no patients apart: {', '.join(kinds[:5])}."
+            findings.append(Finding("warning", "folders_are_kinds", detail))
         if patients.told_by == "file_name":
             detail = "Patients were told by the file names without the number at their end; see that this is right."
             findings.append(Finding("warning", "patients_by_file_name", detail))
@@ -71,17 +68,17 @@ def _named(
 ) -> tuple[list[SliceFile], list[PurePosixPath]]:
     """Slices with a position in their patient's volume, and the images whose patient is not known."""
     of_patient: defaultdict[str, list[tuple[PurePosixPath, PurePosixPath]]] = defaultdict(list)
-    nameless = []
+    untold = []
     for files, patient in zip(pairs, patients, strict=True):
         if patient is None:
-            nameless.append(files[0])
+            untold.append(files[0])
         else:
             of_patient[patient].append(files)
     found = []
     for patient, both in of_patient.items():
         for index, (image, mask) in zip(_positions([image for image, _ in both]), both, strict=True):
             found.append(SliceFile(patient, index, image, mask))
-    return found, nameless
+    return found, untold
 
 
 def _positions(images: Sequence[PurePosixPath]) -> list[int]:

@@ -3,12 +3,16 @@
 import csv
 import io
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from shared.contract.errors import DatasetError
 from shared.datasets.base import Contents, Finding, OnProgress, SliceDataset, SliceFile, in_order
+from shared.datasets.patients import nameless, regrouped, stated_patients
 from shared.datasets.source import Source, source_of
+from shared.datasets.spelling import spelled
 
 _SLICE = re.compile(r"(?P<stem>.+)_(?P<index>\d{1,9})\.tif", re.ASCII)
 _MASK = re.compile(r".+_\d{1,9}_mask\.tif", re.ASCII)
@@ -29,8 +33,9 @@ class LggDataset(SliceDataset):
     format = "lgg"
     modalities = ("pre-contrast", "flair", "post-contrast")
 
-    def __init__(self, root: Path | Source) -> None:
+    def __init__(self, root: Path | Source, patient_pattern: str | None = None) -> None:
         super().__init__(source_of(root))
+        self._pattern = patient_pattern
 
     @classmethod
     def fits(cls, names: Sequence[str]) -> bool:
@@ -45,21 +50,22 @@ class LggDataset(SliceDataset):
 
     def contents(self, on_progress: OnProgress = lambda done, of: None) -> Contents:
         """Raises DatasetError where no slice is found."""
-        names = set(self.source.names())
-        images = [path for path in map(PurePosixPath, names) if _is_slice(path)]
+        names = {spelled(name): PurePosixPath(name) for name in self.source.names()}
+        images = [path for path in names.values() if _is_slice(path)]
         if not images:
             raise DatasetError("no folder PATIENT with NAME_N.tif and NAME_N_mask.tif in it was found")
         top = min((path.parent.parent for path in images), key=lambda path: (len(path.parts), str(path)))
         found, alone, copies = [], [], []
         for path in images:
             match = _SLICE.fullmatch(path.name)
-            mask = path.with_name(f"{path.stem}_mask.tif")
+            mask = names.get(spelled(str(path.with_name(f"{path.stem}_mask.tif"))))
             if path.parent.parent != top:
                 copies.append(path)
-            elif str(mask) not in names:
+            elif mask is None:
                 alone.append(path)
             elif match:
-                found.append(SliceFile(path.parent.name, int(match["index"]), path, mask))
+                patient = path.parent.name
+                found.append(SliceFile(patient, int(match["index"]), path, mask, part=_same_person(patient)))
         findings = []
         if alone:
             findings.append(
@@ -70,7 +76,11 @@ class LggDataset(SliceDataset):
         if copies:
             detail = f"Only the patients' folders in {top} are taken; these files lie elsewhere."
             findings.append(Finding.of("warning", "left_out", detail, sorted(copies)))
-        return Contents(in_order(found), findings, "folder")
+        stated = stated_patients([item.image for item in found], self.source, self._pattern)
+        if stated is None:
+            return Contents(in_order(_by_person(found)), findings, "folder")
+        named, without_name = regrouped(found, stated)
+        return Contents(named, [*nameless(without_name, stated.told_by), *findings], stated.told_by)
 
     def cohorts(self) -> Mapping[str, Mapping[str, str]]:
         """By institution, which the name tells; by grade and histological type where the published table is there."""
@@ -104,6 +114,19 @@ class LggDataset(SliceDataset):
                     yield row
         except csv.Error:
             return
+
+
+def _same_person(folder: str) -> str:
+    match = _PATIENT.fullmatch(folder)
+    return match["id"] if match else folder
+
+
+def _by_person(slices: Sequence[SliceFile]) -> list[SliceFile]:
+    """Folders of several dates of one person go into one part of a split; others are a part by themselves."""
+    dates: defaultdict[str, set[str]] = defaultdict(set)
+    for item in slices:
+        dates[item.part].add(item.patient)
+    return [item if len(dates[item.part]) > 1 else replace(item, part="") for item in slices]
 
 
 def _is_slice(path: PurePosixPath) -> bool:

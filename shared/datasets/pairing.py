@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from shared.datasets.spelling import spelled_path
+
 IMAGE_FOLDERS = frozenset(
     {"images", "image", "imgs", "img", "scans", "scan", "slices", "inputs", "input", "original", "originals"}
 )
@@ -60,6 +62,7 @@ def without_roles(folders: tuple[str, ...]) -> tuple[str, ...]:
 
 def _role(path: PurePosixPath, mask_suffix: str | None, by_folder: bool) -> tuple[str, Key]:
     """The folder says more than the name, the inner one more than the outer: `images/a_label.png` is an image."""
+    path = spelled_path(path)
     place = without_roles(path.parts[:-1])
     said = _role_of_folders(path)
     if by_folder and said is not None:

@@ -8,19 +8,32 @@ import csv
 import io
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import commonprefix
 from pathlib import PurePosixPath
 
 from shared.contract.errors import DatasetError
 from shared.datasets import patterns
+from shared.datasets.base import Finding, SliceFile
 from shared.datasets.pairing import without_roles
 from shared.datasets.source import Source
+from shared.datasets.spelling import spelled, spelled_path
 
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+_KINDS = frozenset(
+    {
+        "glioma", "meningioma", "pituitary", "pituitaryadenoma", "metastasi", "metastase", "schwannoma", "neurinoma",
+        "glioblastoma", "gbm", "astrocytoma", "oligodendroglioma", "ependymoma", "medulloblastoma", "adenoma",
+        "hgg", "lgg", "benign", "malignant", "tumor", "notumor", "nontumor", "withtumor", "withouttumor", "yes", "no",
+        "positive", "negative", "pos", "neg", "normal", "abnormal", "healthy", "class", "other", "lesion", "nolesion",
+        "cancer", "nocancer",
+    }
+)  # fmt: skip
+_LETTERS = re.compile(r"[^a-z]+")
 _NUMBER = re.compile(r"^(?P<name>.*?)[ _.-]*\(?(?P<number>\d{1,9})\)?$", re.DOTALL)
-_FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_path", "path")
+_FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_path", "path", "case", "case_id", "scan", "session")
 _PATIENT_COLUMNS = ("patient", "patient_id", "patientid", "subject", "subject_id")
 _MAX_TABLE_BYTES = 64 * 1024 * 1024
 _PATTERN_S = 30.0  # for all paths of a dataset together
@@ -39,16 +52,70 @@ def patients_of(images: Sequence[PurePosixPath], source: Source, pattern: str | 
 
     Raises DatasetError where the pattern takes too long, or a table contradicts itself.
     """
-    if pattern is not None:
-        return Patients(_by_pattern(images, pattern), "pattern")
-    table = _table(source)
-    if table:
-        return Patients([table.get(str(path)) or table.get(path.name) for path in images], "csv")
+    stated = stated_patients(images, source, pattern)
+    if stated is not None:
+        return stated
+    images = [spelled_path(path) for path in images]
     folders = _folders(images)
-    told_by = "folder" if all(folders) else "file_name"
+    if all(folders):
+        return Patients(list(folders), "folder")
     return Patients(
-        [folder or split_number(path.stem)[0] for path, folder in zip(images, folders, strict=True)], told_by
+        [folder or _by_file_name(path) for path, folder in zip(images, folders, strict=True)],
+        "file_name",
     )
+
+
+def stated_patients(
+    images: Sequence[PurePosixPath], source: Source, pattern: str | None
+) -> Patients | None:
+    """What a pattern, or a table in the dataset, says of these images; None where there is neither."""
+    if pattern is not None:
+        return Patients(_by_pattern([spelled_path(path) for path in images], pattern), "pattern")
+    table = _table(source)
+    if not table:
+        return None
+    keys = [spelled_path(path) for path in images]
+    return Patients([table.get(str(path)) or table.get(path.name) for path in keys], "csv")
+
+
+def regrouped(slices: Sequence[SliceFile], stated: Patients) -> tuple[list[SliceFile], list[PurePosixPath]]:
+    """Slices under the patients that were stated for them, in order, numbered anew; and those without."""
+    named = [replace(item, patient=name, part="") for item, name in zip(slices, stated.names, strict=True) if name]
+    untold = [item.image for item, name in zip(slices, stated.names, strict=True) if not name]
+    named.sort(key=lambda item: (item.patient, str(item.image.parent), item.index))
+    places: defaultdict[str, int] = defaultdict(int)
+    numbered = []
+    for item in named:
+        numbered.append(replace(item, index=places[item.patient]))
+        places[item.patient] += 1
+    return numbered, untold
+
+
+def nameless(images: Sequence[PurePosixPath], told_by: str) -> list[Finding]:
+    """The error that these have no patient, if there are any."""
+    if not images:
+        return []
+    what = "no part that the patient_pattern finds" if told_by == "pattern" else "no row in the CSV"
+    detail = f"These images have {what}, so their patient is not known."
+    return [Finding.of("error", "patient_unknown", detail, images)]
+
+
+def kinds_of(images: Sequence[PurePosixPath]) -> list[str]:
+    """The names of folders around these images that say what is to be seen, and so tell no patients apart."""
+    return sorted({part for path in images for part in path.parts[:-1] if is_kind(part)})
+
+
+def is_kind(folder: str) -> bool:
+    """Whether a folder is named after a kind of tumour or a diagnosis: `glioma_tumor`, `No Tumour`, `class_1`."""
+    word = _LETTERS.sub("", folder.lower()).replace("tumour", "tumor")
+    return word in _KINDS or word.removesuffix("s") in _KINDS or word.removesuffix("tumor") in _KINDS
+
+
+def _by_file_name(path: PurePosixPath) -> str:
+    """Without the number at its end; in a folder of a kind, that and the name: numbers begin anew in each of them."""
+    name = split_number(path.stem)[0]
+    kinds = [part for part in path.parts[:-1] if is_kind(part)]
+    return "/".join([*kinds, name])
 
 
 def split_number(stem: str) -> tuple[str, int | None]:
@@ -77,7 +144,8 @@ def _folders(images: Sequence[PurePosixPath]) -> list[str]:
 
 
 def _place(path: PurePosixPath) -> tuple[str, ...]:
-    return tuple(name for name in without_roles(path.parts[:-1]) if name.lower() not in _SPLITS)
+    names = without_roles(path.parts[:-1])
+    return tuple(name for name in names if name.lower() not in _SPLITS and not is_kind(name))
 
 
 def _table(source: Source) -> dict[str, str]:
@@ -108,8 +176,8 @@ def _rows(name: str, data: bytes) -> dict[str, str]:
         if file_column is None or patient_column is None:
             return {}
         for row in reader:
-            file = (row.get(file_column) or "").strip().replace("\\", "/").removeprefix("./")
-            patient = (row.get(patient_column) or "").strip()
+            file = spelled((row.get(file_column) or "").strip().replace("\\", "/").removeprefix("./"))
+            patient = spelled((row.get(patient_column) or "").strip())
             if file and patient and found.setdefault(file, patient) != patient:
                 raise DatasetError(f"{name} gives two patients for {file}")
     except csv.Error:

@@ -14,6 +14,8 @@ from shared.pictures.decode import DEFAULT_LIMITS, decode
 from shared.pictures.picture import DecodeLimits, Picture
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+_HIGHEST_LABEL = 20  # numbers of classes; grey levels go higher
+_FEW_VALUES = 4  # of grey levels that may stand for classes
 _BMP_DEPTHS = (1, 4, 8, 24, 32)
 
 
@@ -21,8 +23,9 @@ _BMP_DEPTHS = (1, 4, 8, 24, 32)
 class MaskFile:
     """A mask: the values in the file (H, W), and what they mean.
 
-    Everything above 0 is tumour. In a JPEG it is the upper half of the range: its compression leaves faint marks
-    around every edge. `remark` is the code of a finding, where there is something to say about this slice.
+    Everything above 0 is tumour, where the values are labels. Soft edges and the marks that a JPEG leaves around every
+    edge are many values, and then it is the upper half of their range. `remark` is the code of a finding, where there
+    is something to say about this slice.
     """
 
     values_HW: np.ndarray
@@ -32,7 +35,17 @@ class MaskFile:
     @property
     def tumour_HW(self) -> np.ndarray:
         """bool (H, W)."""
-        return self.values_HW > (127 if self.lossy else 0)
+        return self.values_HW > self._highest_outside
+
+    @property
+    def _highest_outside(self) -> int:
+        if self.lossy:
+            return 127
+        values = np.unique(self.values_HW)
+        highest = int(values[-1])
+        if highest <= _HIGHEST_LABEL or len(values) <= _FEW_VALUES:
+            return 0
+        return 127 if 127 < highest <= 255 else highest // 2
 
 
 def is_picture(name: str) -> bool:

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from shared.contract.errors import DatasetError, ImageError
-from shared.datasets.base import MAX_FILES_NAMED, Finding, OnProgress, SliceDataset, SliceFile
+from shared.datasets.base import LEVELS, MAX_FILES_NAMED, Finding, OnProgress, SliceDataset, SliceFile
 from shared.datasets.digest import picture_digest
 from shared.datasets.pictures import MaskFile
+from shared.datasets.told_apart import findings_of_patients
 from shared.pictures.picture import Picture
 
 FEW_PATIENTS = 10
 SPLIT_PARTS = 3  # train, validation, test
 MAX_LISTED = 20  # sizes and label values in the report
+_NEARLY_ALL = 0.9  # of one slice
 _MOSTLY = 0.5  # a tumour that fills more than this of all slices is an inverted mask
 
 Report = dict[str, Any]
@@ -44,7 +46,8 @@ def look_through(
         "truth": dataset.truth,
         **tally.report(),
     }
-    return report, [*contents.findings, *tally.findings()]
+    findings = [*contents.findings, *tally.findings(), *findings_of_patients(contents)]
+    return report, sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 
 
 @dataclass
@@ -107,13 +110,16 @@ class _Tally:
         if self.slices and not self.tumour_slices:
             found.append(Finding("error", "no_tumour", "Every mask is empty: there is nothing to learn."))
         elif self.pixels and self.tumour_pixels > _MOSTLY * self.pixels:
-            detail = "The masks cover more than half of all pixels: tumour must be bright and the rest 0."
-            found.append(Finding("warning", "mostly_tumour", detail))
+            detail = (
+                f"By the masks {self.tumour_pixels / self.pixels:.1%} of all pixels are tumour: they are inverted, or"
+                " written with two levels of which white is zero. Save them with tumour bright and the rest 0."
+            )
+            found.append(Finding("error", "mostly_tumour", detail))
         if len(self.labels) > 2 and not self.of_classes:
             listed = ", ".join(str(value) for value in sorted(self.labels)[:MAX_LISTED])
             detail = f"The masks hold the values {listed}: everything above 0 is taken as tumour."
             found.append(Finding("warning", "many_labels", detail))
-        return sorted(found, key=lambda finding: finding.level != "error")
+        return found
 
     def _of_files(self) -> Iterator[Finding]:
         for code, (level, detail) in _OF_FILES.items():
@@ -144,6 +150,10 @@ _OF_FILES = {
     "unreadable_image": ("error", "These images cannot be read."),
     "unreadable_mask": ("error", "These masks cannot be read."),
     "size_mismatch": ("error", "These images are not of the size of their masks."),
+    "inverted_mask": (
+        "error",
+        "In these masks nearly every pixel is tumour: they are inverted. Save them with tumour bright and the rest 0.",
+    ),
     "two_patients": ("warning", "These images are also there under another patient, with the same pixels."),
     "no_brain": (
         "warning",
@@ -174,6 +184,8 @@ def _look(dataset: SliceDataset, item: SliceFile, tally: _Tally) -> None:
         why = f"The first is {picture.width} x {picture.height}, its mask {width} x {height}."
         tally.trouble["size_mismatch"].add(item.image, why)
         return
+    if np.count_nonzero(mask.tumour_HW) > _NEARLY_ALL * mask.values_HW.size:
+        tally.trouble["inverted_mask"].add(item.mask)
     if mask.remark is not None:
         tally.trouble[mask.remark].add(item.image)
     tally.spacings.add(dataset.spacing_mm(item))

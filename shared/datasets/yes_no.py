@@ -11,6 +11,7 @@ import numpy as np
 
 from shared.contract.errors import DatasetError
 from shared.datasets.base import Contents, Finding, OnProgress, SliceDataset, SliceFile, in_order
+from shared.datasets.patients import nameless, regrouped, stated_patients
 from shared.datasets.pictures import MaskFile, is_picture, read_picture
 from shared.datasets.recent import Recent
 from shared.datasets.source import Source, source_of
@@ -33,8 +34,9 @@ class YesNoDataset(SliceDataset):
     format = "yes_no"
     truth = "synthetic circles placed by brightness, no expert's masks"
 
-    def __init__(self, root: Path | Source) -> None:
+    def __init__(self, root: Path | Source, patient_pattern: str | None = None) -> None:
         super().__init__(source_of(root))
+        self._pattern = patient_pattern
         self._recent: Recent[PurePosixPath, Picture] = Recent(self._read_picture, 1)
 
     @classmethod
@@ -64,7 +66,12 @@ class YesNoDataset(SliceDataset):
             for index, path in enumerate(same)
         ]
         untold = sorted(set(paths) - set(told))
-        return Contents(in_order(slices), _findings(list(copies.values()), untold), "content")
+        findings = _findings(list(copies.values()), untold)
+        stated = stated_patients([item.image for item in slices], self.source, self._pattern)
+        if stated is None:
+            return Contents(in_order(slices), findings, "content")
+        named, without_name = regrouped(slices, stated)
+        return Contents(named, [*nameless(without_name, stated.told_by), *findings], stated.told_by)
 
     def picture(self, item: SliceFile) -> Picture:
         """Grey, whatever the file has; raises ImageError."""

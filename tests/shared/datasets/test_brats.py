@@ -148,6 +148,44 @@ def test_a_three_alone_is_core_where_the_name_is_of_2013(name: str, wanted: set[
     assert labels_of(tmp_path, tumour(labels=(3,)), name) == wanted
 
 
+def read_all(root: Path, cases: dict[str, tuple[int, ...]]) -> tuple[dict[str, list[int]], list[str]]:
+    """What the labels of each case, from left to right, become; and what is said of labels."""
+    files: dict[str, bytes] = {}
+    for seed, (name, labels) in enumerate(cases.items()):
+        files |= case_files(name, seed, labels=labels)
+    dataset = BratsDataset(lay_out(root, files))
+    read = {}
+    for item in dataset.slices():
+        found = dataset.read_labels(item)[1]
+        if found.any():
+            row = found[np.flatnonzero(found.any(axis=1))[0]]
+            read.setdefault(item.patient, [int(label) for label in np.unique(row) if label])
+    said = [each.detail for each in dataset.contents().findings if each.code == "labels_by_year"]
+    return read, said
+
+
+def test_a_cavity_of_2024_changes_no_other_label(tmp_path: Path) -> None:
+    cases = {"BraTS-GLI-02060-100": (1, 2, 3), "BraTS-GLI-02061-100": (1, 2, 3, 4), "BraTS-MET-00001-000": (3,)}
+    read, said = read_all(tmp_path, cases)
+    assert read == {"BraTS-GLI-02060-100": [1, 2, 3], "BraTS-GLI-02061-100": [1, 2, 3], "BraTS-MET-00001-000": [3]}
+    assert len(said) == 1 and "label 4" in said[0]
+
+
+def test_paediatric_labels_have_their_own_meaning_and_that_is_said(tmp_path: Path) -> None:
+    read, said = read_all(tmp_path, {"BraTS-PED-00001-000": (1,), "BraTS-PED-00002-000": (4,)})
+    assert read == {"BraTS-PED-00001-000": [3], "BraTS-PED-00002-000": [2]}
+    assert len(said) == 1 and "label 4" in said[0]
+
+
+def test_names_that_do_not_tell_are_read_alike_in_the_whole_set(tmp_path: Path) -> None:
+    read, said = read_all(tmp_path / "a", {"A1": (3,), "A2": (4,), "A3": (3, 4)})
+    assert read == {"A1": [1], "A2": [3], "A3": [1, 3]} and len(said) == 1
+    read, said = read_all(tmp_path / "b", {"A1": (3,), "A2": (1, 2)})
+    assert read == {"A1": [3], "A2": [1, 2]} and said == []
+    read, said = read_all(tmp_path / "c", {"BraTS20_Training_001": (4,), "BraTS20_Training_002": (1, 2)})
+    assert read["BraTS20_Training_001"] == [3] and said == []
+
+
 def test_labels_written_as_floats_are_taken(tmp_path: Path) -> None:
     assert labels_of(tmp_path, tumour().astype(np.float32) * np.float32(0.99999)) == {0, 1, 2, 3}
 
@@ -281,7 +319,7 @@ def test_without_cases_that_is_said(tmp_path: Path) -> None:
 
 def test_the_report_says_what_a_client_wants_to_know(tmp_path: Path) -> None:
     report, findings = look_through(BratsDataset(make_brats(tmp_path, 12)))
-    assert not findings
+    assert [each.code for each in findings] == ["patients_told"]
     wanted = {
         "format": "brats", "patients": 12, "slices": 48, "tumour_slices": 24, "channels": 4, "bit_depths": [16],
         "modalities": ["t1", "t1ce", "t2", "flair"], "classes": ["necrotic core", "oedema", "enhancing"],

@@ -30,12 +30,15 @@ def test_the_report_counts_right(tmp_path: Path) -> None:
         "label_values": [0, 255], "sizes": [{"width": 56, "height": 40, "slices": 12}], "split_feasible": True,
         "preview": {"patient": "P0", "image": "P0/1.png"},
     }  # fmt: skip
-    assert list(findings) == ["few_patients"] and findings["few_patients"].level == "warning"
+    assert list(findings) == ["few_patients", "patients_told"] and findings["few_patients"].level == "warning"
+    told = findings["patients_told"]
+    assert told.level == "note" and "4 patients" in told.detail and "P0: P0/1.png; P1: P1/1.png" in told.detail
 
 
 def test_a_good_study_has_no_findings(tmp_path: Path) -> None:
     report, findings = look_through(LggDataset(make_study(tmp_path, patients=12, slices=3)))
-    assert not findings and report["format"] == "lgg" and report["patients"] == 12
+    assert [each.code for each in findings] == ["patients_told"]
+    assert report["format"] == "lgg" and report["patients"] == 12
 
 
 @pytest.mark.parametrize(
@@ -71,12 +74,14 @@ def test_masks_without_any_tumour_are_an_error(tmp_path: Path) -> None:
     assert findings["no_tumour"].level == "error"
 
 
-def test_inverted_masks_and_labels_are_warned_of(tmp_path: Path) -> None:
+def test_inverted_masks_are_an_error_and_labels_are_warned_of(tmp_path: Path) -> None:
     values = mask()
     values[values == 0] = 2
     odd = {name: images.png(values) for name in picture_files() if name.endswith("_mask.png")}
     _, findings = looked(tmp_path, picture_files() | odd | {"P1/1_mask.png": images.png(mask(value=4))})
-    assert findings["mostly_tumour"].level == findings["many_labels"].level == "warning"
+    mostly = findings["mostly_tumour"]
+    assert mostly.level == "error" and "% of all pixels are tumour" in mostly.detail
+    assert findings["many_labels"].level == "warning"
     assert "0, 2, 4, 255" in findings["many_labels"].detail
 
 

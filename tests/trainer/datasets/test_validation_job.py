@@ -78,7 +78,7 @@ def test_a_good_dataset_becomes_ready(bench: Bench) -> None:
     dataset = bench.get(id)
     assert (dataset.status, dataset.format) == (DatasetStatus.READY, "image_mask")
     assert dataset.report is not None and dataset.report["slices"] == 12
-    assert [finding["code"] for finding in dataset.findings] == ["few_patients"]
+    assert [finding["code"] for finding in dataset.findings] == ["few_patients", "patients_told"]
 
 
 @pytest.mark.parametrize(
