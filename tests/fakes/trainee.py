@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from trainer.jobs.order import Order
+from trainer.training.runs.run_order import RunChildOrder
 
 COMMAND = (sys.executable, "-m", "tests.fakes.trainee")
 
@@ -20,11 +20,11 @@ def order(folder, *script, **changes):
         "cache": str(folder), "resume_from": None, "encoder_weights": None, "device": "cpu", "threads": 1, "nice": 0,
         "checkpoint_s": 60.0,
     }  # fmt: skip
-    return Order(**(values | changes))
+    return RunChildOrder(**(values | changes))
 
 
 def main():
-    done = Order.from_line(sys.stdin.readline())
+    done = RunChildOrder.from_line(sys.stdin.readline())
     for verb, *arguments in done.specification["script"]:
         match verb:
             case "send":

@@ -30,7 +30,7 @@ from shared.files.store import FileStore
 from shared.jobs.datasets import Datasets, DatasetView
 from shared.jobs.evaluations import EvaluationClaim, Evaluations
 from trainer.evaluation.evaluation_attempt import Attempt
-from trainer.evaluation.order import EvaluationOrder
+from trainer.evaluation.evaluation_order import EvaluationChildOrder
 from trainer.jobs.child_process import EVALUATION, ChildProcess
 from trainer.jobs.failures import NO_SPACE
 from trainer.jobs.lease import Lease
@@ -90,7 +90,7 @@ class Evaluator:
         files: FileStore,
         settings: EvaluationSettings,
         stopping: Callable[[], bool],
-        start: Callable[[EvaluationOrder, Path], ChildProcess] = START,
+        start: Callable[[EvaluationChildOrder, Path], ChildProcess] = START,
     ) -> None:
         self._evaluations, self._datasets, self._models = evaluations, datasets, models
         self._dataset_folders, self._model_folders, self._files = dataset_folders, model_folders, files
@@ -171,7 +171,7 @@ class Evaluator:
         except NotFound:
             raise ModelUnusable(f"The model {model_id} was deleted before the evaluation was done.") from None
 
-    def _order(self, claim: EvaluationClaim, space: Path, wanted: Callable[[], bool]) -> EvaluationOrder:
+    def _order(self, claim: EvaluationClaim, space: Path, wanted: Callable[[], bool]) -> EvaluationChildOrder:
         """What to do, with all that it needs on this host. Raises NotWanted."""
         needed, settings = self._needed(claim), self._settings
         dataset = needed.dataset
@@ -179,7 +179,7 @@ class Evaluator:
             self._fetched(model, wanted) for model in (needed.model, needed.against) if model is not None
         ]
         data = meanwhile(lambda check: self._dataset_folders.folder(dataset, check), wanted)
-        return EvaluationOrder(
+        return EvaluationChildOrder(
             model=str(models[0]),
             against=str(models[1]) if needed.against is not None else None,
             data=str(data),

@@ -8,10 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Self
+
+from trainer.jobs.child_order import ChildOrder
+from trainer.jobs.oom import out_of_memory_kills
+from trainer.jobs.patience import TICK_S
 
 TRAINING = (sys.executable, "-m", "trainer.training.runs.child")
 EVALUATION = (sys.executable, "-m", "trainer.evaluation.child")
@@ -25,21 +29,14 @@ MOST_WAITING = 32
 _END = {"event": "end"}
 
 
-class Line(Protocol):
-    """What a child is told to do: the first line that it reads."""
-
-    def to_line(self) -> str:
-        """With its end."""
-        ...
-
-
 class ChildProcess:
     """A child in a process group of its own, with its feeding processes; it dies when its standard input ends.
 
-    Standard error goes to the end of `log`.
+    Standard error goes to the end of `log`. Nothing is left of it after a `with`.
     """
 
-    def __init__(self, command: Sequence[str], order: Line, log: Path) -> None:
+    def __init__(self, command: Sequence[str], order: ChildOrder, log: Path) -> None:
+        self._kills = out_of_memory_kills()
         with log.open("ab") as stderr:
             self._popen = subprocess.Popen(
                 command,
@@ -60,6 +57,19 @@ class ChildProcess:
         self._say(order.to_line())
         self._reader = threading.Thread(target=self._read, name="child-events", daemon=True)
         self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def events(self, look: Callable[[], None]) -> Iterator[dict[str, Any]]:
+        """All that it says; `look` is called before each and several times a second, and may raise."""
+        while (event := self.next(TICK_S)) != _END:
+            look()
+            if event is not None:
+                yield event
 
     def next(self, timeout_s: float) -> dict[str, Any] | None:
         """The next event; None if there is none in time; {"event": "end"} after the last."""
@@ -102,6 +112,10 @@ class ChildProcess:
             self._popen.wait(timeout_s)
         return self.kill()
 
+    def was_killed_for_memory(self, status: int) -> bool:
+        """Whether the kernel ended it, rather than somebody else."""
+        return status == -signal.SIGKILL and out_of_memory_kills() > self._kills
+
     def _say(self, line: str) -> None:
         assert self._popen.stdin is not None
         with suppress(OSError, ValueError):  # gone already
@@ -125,3 +139,8 @@ class ChildProcess:
             with suppress(queue.Full):
                 self._events.put(event, timeout=0.2)
                 return
+
+
+def cause_of_death(status: int) -> str:
+    """An exit status in words."""
+    return f"signal {-status}" if status < 0 else f"exit status {status}"

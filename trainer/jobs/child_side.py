@@ -1,5 +1,6 @@
-"""What every child process does the same, as seen from inside: it listens to its worker, and dies with it."""
+"""What every child process does the same, as seen from inside: it talks with its worker, and dies with it."""
 
+import json
 import logging
 import os
 import signal
@@ -11,7 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from io import RawIOBase
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
+
+PROGRESS_S = 1.0
 
 
 class Ended(Exception):
@@ -41,6 +44,35 @@ class Commands:
             if line.strip() == b"go on":
                 self._go_on.release()
         self._on_end()
+
+
+class EventPipe:
+    """Lines of JSON for the worker; progress at most every `progress_s` seconds."""
+
+    def __init__(
+        self,
+        out: TextIO,
+        commands: Commands,
+        clock: Callable[[], float] = time.monotonic,
+        progress_s: float = PROGRESS_S,
+    ) -> None:
+        self.commands, self.clock = commands, clock
+        self._out, self._progress_s = out, progress_s
+        self._told_at: float | None = None
+
+    def send(self, event: str, **values: Any) -> None:
+        """One line. ValueError for NaN, which is not JSON."""
+        self._out.write(json.dumps({"event": event, **values}, allow_nan=False) + "\n")
+        self._out.flush()
+
+    def progress(self, share: float) -> None:
+        """How far it is, 0 to 1; raises Ended once it was asked to end."""
+        if self.commands.cancel or self.commands.stop:
+            raise Ended
+        now = self.clock()
+        if self._told_at is None or now - self._told_at >= self._progress_s:
+            self._told_at = now
+            self.send("progress", share=round(share, 4))
 
 
 def own_pipes() -> tuple[RawIOBase, TextIO]:

@@ -23,8 +23,8 @@ from trainer.volumes.arrays import new_array
 from trainer.volumes.axial_cut import Cut
 from trainer.volumes.dicom.segmentation_object import SegmentationObject, SegmentingModel, segmentation_object
 from trainer.volumes.nifti_mask import nifti_mask
-from trainer.volumes.order import LABEL, PROBABILITY, VolumeOrder
 from trainer.volumes.reading import Study
+from trainer.volumes.volume_order import LABEL, PROBABILITY, VolumeChildOrder
 from trainer.volumes.workspace import LABELS_ZIP, NIFTI, PROBABILITY_ZIP, SEGMENTATION
 
 TUMOUR = [(1, "tumour")]  # of a binary model
@@ -32,7 +32,7 @@ Progress = Callable[[float], None]
 Remarks = list[dict[str, Any]]
 
 
-def export(study: Study, order: VolumeOrder, on_progress: Progress) -> tuple[dict[str, Any], Remarks]:
+def export(study: Study, order: VolumeChildOrder, on_progress: Progress) -> tuple[dict[str, Any], Remarks]:
     """probability.npy and label.npy of the order's folder -> the result, warnings, and all files beside it."""
     folder = Path(order.folder)
     probability_DHW = np.load(folder / PROBABILITY, mmap_mode="r")
@@ -81,7 +81,7 @@ def export(study: Study, order: VolumeOrder, on_progress: Progress) -> tuple[dic
     return result, [*study.remarks, *(made.remarks if made else [])]
 
 
-def _segmentation(study: Study, order: VolumeOrder, labels_DHW: np.ndarray) -> SegmentationObject | None:
+def _segmentation(study: Study, order: VolumeChildOrder, labels_DHW: np.ndarray) -> SegmentationObject | None:
     """Of a DICOM series; there is none to refer to otherwise."""
     if study.series is None:
         return None

@@ -23,7 +23,7 @@ from trainer.inference.job import Stopwatch
 from trainer.inference.stage import Closed
 from trainer.volumes.arrays import new_array
 from trainer.volumes.axial_cut import Cut
-from trainer.volumes.order import LABEL, PROBABILITY, VOLUME
+from trainer.volumes.volume_order import LABEL, PROBABILITY, VOLUME
 
 # Of the batch that a device takes at once, a volume fills this part: a slice that comes alone waits for no more. On a
 # CPU that is one slice, which costs little, because a batch gains little there.

@@ -29,7 +29,7 @@ from trainer.volumes.arrays import new_array
 from trainer.volumes.axial_cut import Cut
 from trainer.volumes.dicom.series import Series, check_one_patient, read_series
 from trainer.volumes.dicom.values import quiet, text
-from trainer.volumes.order import VOLUME, VolumeOrder
+from trainer.volumes.volume_order import VOLUME, VolumeChildOrder
 
 _VOLUMES = ("DICOM", "NIfTI", "TIFF")
 _MAY_BE_DAMAGED = ("unknown", "empty", "gzip")
@@ -65,7 +65,7 @@ class Study:
 
 
 def read_study(
-    parts: dict[str, list[Path]], order: VolumeOrder, on_progress: Progress = lambda share: None
+    parts: dict[str, list[Path]], order: VolumeChildOrder, on_progress: Progress = lambda share: None
 ) -> Study:
     """Read all files and write volume.npy; raises ImageError by name."""
     reads, left = {}, order.max_voxels
@@ -154,7 +154,7 @@ def _kind(path: Path) -> str:
 
 
 def _arranged(
-    reads: dict[str, Read], order: VolumeOrder
+    reads: dict[str, Read], order: VolumeChildOrder
 ) -> tuple[tuple[str, ...], list[Scan], list[dict[str, Any]]]:
     """Names of the channels (none where they have none), their scans, and what is to be said of it."""
     if WHOLE in reads:
@@ -187,7 +187,7 @@ def _in_order(scans: list[Scan], names: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _how_to_say_it(volumes: int, order: VolumeOrder) -> str:
+def _how_to_say_it(volumes: int, order: VolumeChildOrder) -> str:
     takes = f"{order.in_channels} ({', '.join(order.channels)})" if order.channels else str(order.in_channels)
     return (
         f"The file holds {volumes} volumes along its fourth axis, and nothing in it says in which order; the model"
@@ -220,7 +220,7 @@ def _check_grids(names: tuple[str, ...], scans: list[Scan]) -> None:
             )
 
 
-def _needs(order: VolumeOrder, error: InvalidFields) -> str:
+def _needs(order: VolumeChildOrder, error: InvalidFields) -> str:
     said = " ".join(message for messages in (error.errors or {}).values() for message in messages)
     return f"The model {said}."
 
@@ -286,7 +286,7 @@ def _percentiles(volume: np.ndarray) -> tuple[float, float]:
     return float(low), float(max(high, low + 1))
 
 
-def _spacing(scan: Scan, order: VolumeOrder) -> MaybeSpacing:
+def _spacing(scan: Scan, order: VolumeChildOrder) -> MaybeSpacing:
     """What the request says wins over the file."""
     depth, row, column = scan.spacing_mm
     if order.pixel_spacing_mm is not None:

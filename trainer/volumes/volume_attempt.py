@@ -25,8 +25,8 @@ from trainer.jobs.child_process import ChildProcess
 from trainer.jobs.failures import error_of
 from trainer.jobs.oom import out_of_memory_kills
 from trainer.volumes.forward import Passed, pass_slices
-from trainer.volumes.order import VolumeOrder
 from trainer.volumes.settings import VolumeSettings
+from trainer.volumes.volume_order import VolumeChildOrder
 from trainer.volumes.workspace import VolumeWorkspace
 
 _log = structlog.get_logger(__name__)
@@ -157,9 +157,9 @@ class Attempt:
             return UndecodableImage("The volume is damaged: the decoder broke off while it was read.")
         return ChildProcessError(f"exit status {status}")
 
-    def _order(self, claim: Claim, source: Path | None) -> VolumeOrder:
+    def _order(self, claim: Claim, source: Path | None) -> VolumeChildOrder:
         image, model, card, settings = claim.image, self._model, self._model.card, self._settings
-        return VolumeOrder(
+        return VolumeChildOrder(
             folder=str(self._space.folder),
             source=None if source is None else str(source),
             dicomweb=image.get("source"),

@@ -23,7 +23,7 @@ from shared.files.paths import (
 )
 from shared.files.store import FileStore
 from shared.jobs.segmentations import SegmentationJobs, SegmentationView
-from trainer.volumes.order import VOLUME
+from trainer.volumes.volume_order import VOLUME
 
 _log = structlog.get_logger(__name__)
 PROBABILITY_ZIP, LABELS_ZIP, NIFTI, SEGMENTATION = (

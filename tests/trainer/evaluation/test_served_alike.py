@@ -15,8 +15,8 @@ from trainer.inference.pipeline import measured, pixels_of
 from trainer.training.assess import Served, Upload, volumes
 from trainer.volumes.export import export
 from trainer.volumes.forward import pass_slices
-from trainer.volumes.order import VolumeOrder
 from trainer.volumes.reading import read_study
+from trainer.volumes.volume_order import VolumeChildOrder
 
 SIZE = 64
 SMALLEST = 12
@@ -60,7 +60,7 @@ def network(item, then):
 
 
 def answered(path, folder, seen):
-    order = VolumeOrder(
+    order = VolumeChildOrder(
         folder=str(folder), source=None, dicomweb=None, in_channels=1, channels=[], labels=[],
         model={"id": "m", "version": "1", "architecture": "unet", "weights_sha256": "0" * 64}, threshold=0.5,
         min_region_pixels=SMALLEST, image_size=SIZE, pixel_spacing_mm=None, slice_spacing_mm=None,

@@ -10,7 +10,7 @@ from tests.fakes.inference import MEASURES, FakeEngine, served
 from trainer.engines.engine import EngineOutput
 from trainer.inference.stage import Closed
 from trainer.volumes.forward import SHARE, pass_slices
-from trainer.volumes.order import LABEL, PROBABILITY, VOLUME
+from trainer.volumes.volume_order import LABEL, PROBABILITY, VOLUME
 
 SIZE = 32
 

@@ -17,8 +17,8 @@ from tests.fakes.volumes import nifti
 from trainer.engines.engine import EngineOutput
 from trainer.volumes.export import export
 from trainer.volumes.forward import pass_slices
-from trainer.volumes.order import VolumeOrder
 from trainer.volumes.reading import read_study
+from trainer.volumes.volume_order import VolumeChildOrder
 
 MARK = 1000  # brighter than all else
 ROTATION = st.tuples(*[st.floats(-0.7, 0.7)] * 3)  # from each of the 24 ways in which axes can lie, any tilt
@@ -40,7 +40,7 @@ def network(item, then):
 
 def segment(folder: Path, paths, image_size: int, min_region_pixels: int = 1):
     """All that a volume goes through, without processes and queues."""
-    order = VolumeOrder(
+    order = VolumeChildOrder(
         folder=str(folder), source=None, dicomweb=None, in_channels=1, channels=[], labels=[], model=MODEL,
         threshold=0.5, min_region_pixels=min_region_pixels, image_size=image_size, pixel_spacing_mm=None,
         slice_spacing_mm=None,

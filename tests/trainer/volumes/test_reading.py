@@ -11,9 +11,9 @@ from shared.preprocessing.square_pixels import Squared
 from tests.fakes import dicom
 from tests.fakes.volumes import LPS, head, nifti
 from trainer.volumes.axial_cut import Cut
-from trainer.volumes.order import VOLUME, VolumeOrder
 from trainer.volumes.reading import read_study
 from trainer.volumes.source import unpacked
+from trainer.volumes.volume_order import VOLUME, VolumeChildOrder
 
 FOUR = ["t1", "t1ce", "t2", "flair"]
 
@@ -27,7 +27,7 @@ def order(tmp_path):
             "slice_spacing_mm": None, "sequence_order": None, "seed": "s", "made": "", "max_voxels": 1 << 20,
             "max_bytes": 1 << 20, "memory_bytes": 1 << 40, "seconds": 60, "nice": 0,
         }  # fmt: skip
-        return VolumeOrder(**{**values, **changes})
+        return VolumeChildOrder(**{**values, **changes})
 
     return build
 

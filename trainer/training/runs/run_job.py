@@ -21,9 +21,9 @@ from shared.jobs.training_runs import RunClaim, TrainingRuns
 from trainer.jobs.child_process import TRAINING, ChildProcess
 from trainer.jobs.failures import NO_SPACE
 from trainer.jobs.lease import Lease
-from trainer.jobs.order import Order
 from trainer.logs import brief
 from trainer.training.runs.run_attempt import Attempt, Lost
+from trainer.training.runs.run_order import RunChildOrder
 from trainer.training.runs.run_workspace import Workspace
 
 _log = structlog.get_logger(__name__)
@@ -63,7 +63,7 @@ class Supervisor:
         files: FileStore,
         settings: RunSettings,
         stopping: Callable[[], bool],
-        start: Callable[[Order, Path], ChildProcess] = START,
+        start: Callable[[RunChildOrder, Path], ChildProcess] = START,
     ) -> None:
         self._runs, self._datasets, self._folders, self._files = runs, datasets, folders, files
         self._settings, self._stopping, self._start = settings, stopping, start
@@ -117,7 +117,7 @@ class Supervisor:
             _log.exception("run_broke", run_id=claim.id)
             return attempt.fail(TrainingFailed(f"The worker could not go on ({type(error).__name__})."))
 
-    def _order(self, claim: RunClaim, space: Workspace, attempt: Attempt) -> Order | None:
+    def _order(self, claim: RunClaim, space: Workspace, attempt: Attempt) -> RunChildOrder | None:
         """What to do; None if the run was cancelled or the worker stopped before it began."""
         try:
             dataset = self._datasets.get(claim.dataset_id)
@@ -129,7 +129,7 @@ class Supervisor:
         if data is None:
             return None
         settings = self._settings
-        return Order(
+        return RunChildOrder(
             specification=claim.specification,
             model_id=model_id(claim),
             data=str(data),

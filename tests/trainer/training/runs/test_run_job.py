@@ -20,8 +20,8 @@ from tests.fakes.cards import card
 from tests.fakes.trainee import COMMAND
 from trainer.jobs.child_process import ChildProcess
 from trainer.jobs.lease import Lease
-from trainer.jobs.order import Order
 from trainer.training.runs.run_job import RunSettings, Supervisor
+from trainer.training.runs.run_order import RunChildOrder
 
 ENTRY = {"epoch": 1, "train_loss": 0.5, "learning_rate": 0.1, "seconds": 1.0}
 
@@ -60,7 +60,7 @@ class Bench:
     def start(self, order, log):
         self.orders.append(order)
         return ChildProcess(
-            COMMAND, Order(**{**_fields(order), "specification": {"script": self.script}}), log
+            COMMAND, RunChildOrder(**{**_fields(order), "specification": {"script": self.script}}), log
         )
 
     def do(self, *script):
@@ -84,7 +84,7 @@ def bench(tmp_path):
 
 
 def _fields(order):
-    return {name: getattr(order, name) for name in Order.__dataclass_fields__}
+    return {name: getattr(order, name) for name in RunChildOrder.__dataclass_fields__}
 
 
 def model(bench):

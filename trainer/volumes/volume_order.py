@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.jobs.order import OneLine
+from trainer.jobs.child_order import ChildOrder
 
 
 @dataclass(frozen=True, slots=True)
-class VolumeOrder(OneLine):
-    """Plain values and paths of this host.
+class VolumeChildOrder(ChildOrder):
+    """A volume, as it was sent or as it is fetched, and what is written of it.
 
     `source` is the stored zip, or `dicomweb` says which series of which server is fetched (and whether the result is
     stored there). `channels` are the names of what the model is given, `labels` its classes as (value, name), none for
@@ -35,7 +35,6 @@ class VolumeOrder(OneLine):
     max_bytes: int
     memory_bytes: int
     seconds: int
-    nice: int
 
 
 VOLUME, PROBABILITY, LABEL = "volume.npy", "probability.npy", "label.npy"

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.jobs.order import OneLine
+from trainer.jobs.child_order import ChildOrder
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationOrder(OneLine):
-    """Plain values and paths of this host; `model` and `against` are folders, and so is `cache`, of converted models.
+class EvaluationChildOrder(ChildOrder):
+    """`model` and `against` are folders, and so is `cache`, of converted models.
 
     `threads` 0: one a core.
     """
@@ -24,6 +24,5 @@ class EvaluationOrder(OneLine):
     out: str
     device: str
     threads: int
-    nice: int
     engine: str = "auto"
     cache: str | None = None
