@@ -18,7 +18,7 @@ from trainer.inference.worker import InferenceWorker
 from trainer.periodic import Periodic
 from trainer.presence import Capabilities
 from trainer.settings import WorkerSettings
-from trainer.volumes.volume_loop import VolumeLane
+from trainer.volumes.volume_loop import VolumeLoop
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class Inference:
         leases = Leases(jobs, worker_id, settings.store.lease_s)
         self._link = RedisLink(settings.store.redis_url)
         self.worker = InferenceWorker(jobs, files, self._link, self.models, leases)
-        self.volumes = VolumeLane(
+        self.volumes = VolumeLoop(
             jobs,
             files,
             self.models,

@@ -33,7 +33,7 @@ from trainer.periodic import Periodic
 from trainer.presence import BEAT_S, Capabilities, Presence
 from trainer.reconciler import Reconciler
 from trainer.settings import VERSION, WorkerSettings
-from trainer.training_worker import Training
+from trainer.training_worker import TrainingWorker
 from trainer.volumes.workspace import Sweeper
 
 _log = structlog.get_logger(__name__)
@@ -90,7 +90,7 @@ class WorkerRuntime:
         if Queue.INFERENCE in queues:
             self._inference = Inference(settings, self._worker_id, self._registry, jobs, files)
         self._training = (
-            Training(settings, self._worker_id, self._database, files) if Queue.TRAINING in queues else None
+            TrainingWorker(settings, self._worker_id, self._database, files) if Queue.TRAINING in queues else None
         )
         queue = Queue.INFERENCE if self._inference else (queues or [Queue.TRAINING])[0]
         workers = Workers(self._database)

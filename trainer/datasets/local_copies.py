@@ -1,12 +1,9 @@
 """Datasets as folders on this host: an archive is unpacked once, an operator's folder is taken as it is."""
 
-import errno
 import hashlib
 import os
-import secrets
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,14 +14,14 @@ from shared.contract.errors import DatasetGone, DiskFull, UnsafeArchive
 from shared.files.paths import dataset_archive_path, dataset_folder
 from shared.files.store import FileStore
 from shared.files.zip_checks import ArchiveLimits, check, unpack
+from trainer.jobs.failures import NO_SPACE
+from trainer.jobs.sweep import hidden_beside, remove, sweep
 
 _STEP = 1 << 20
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-_LEFT_OVER_S = 24 * 3600.0  # an unfinished folder this old belongs to a process that died
 OnProgress = Callable[[int, int], None]
 
 
-class StoredDataset(Protocol):
+class PlacedDataset(Protocol):
     """What a row (DatasetView) and a claim (DatasetClaim) have in common."""
 
     @property
@@ -45,7 +42,7 @@ class LocalDatasets:
         self._limits = ArchiveLimits(settings.max_dataset_files, settings.max_dataset_unpacked_bytes)
         self._unpacking = threading.Lock()  # a run and the validation may want the same dataset
 
-    def folder(self, dataset: StoredDataset, on_progress: OnProgress = lambda done, of: None) -> Path:
+    def folder(self, dataset: PlacedDataset, on_progress: OnProgress = lambda done, of: None) -> Path:
         """The dataset's files; `on_progress(bytes, of)` while they are unpacked, and it may raise to break off.
 
         Raises DatasetGone, UnsafeArchive, DiskFull, and OSError where the store cannot be reached.
@@ -67,19 +64,11 @@ class LocalDatasets:
         """Remove the unpacked copy; nothing happens if there is none."""
         target = self._cache / dataset_id
         if target.is_dir():
-            doomed = self._temporary()  # renamed first: half a dataset must never look like a whole one
-            target.replace(doomed)
-            shutil.rmtree(doomed, ignore_errors=True)
+            remove(target)
 
-    def ids(self) -> list[str]:
-        """The datasets that are unpacked here."""
-        return [path.name for path in self._children() if not path.name.startswith(".")]
-
-    def remove_left_overs(self, older_than_s: float = _LEFT_OVER_S) -> None:
-        """Remove what processes that died left half done."""
-        for path in self._children():
-            if path.name.startswith(".") and time.time() - path.stat().st_mtime > older_than_s:
-                shutil.rmtree(path, ignore_errors=True)
+    def sweep(self, wanted: Callable[[str], bool]) -> None:
+        """Remove unpacked copies whose ids nobody wants, and what processes that died left half done."""
+        sweep(self._cache, wanted)
 
     def _of_operator(self, name: str) -> Path:
         if self._datasets_dir is None:
@@ -89,9 +78,9 @@ class LocalDatasets:
             raise DatasetGone(f"There is no folder {name} among the operator's datasets on this worker.")
         return folder
 
-    def _make(self, dataset: StoredDataset, target: Path, on_progress: OnProgress) -> None:
+    def _make(self, dataset: PlacedDataset, target: Path, on_progress: OnProgress) -> None:
         self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self._temporary()
+        temporary = hidden_beside(target)
         with _no_space_said():
             try:
                 temporary.mkdir(mode=0o700)
@@ -103,7 +92,7 @@ class LocalDatasets:
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 
-    def _archive(self, dataset: StoredDataset, temporary: Path) -> Path:
+    def _archive(self, dataset: PlacedDataset, temporary: Path) -> Path:
         """The archive as a local file: where it lies, or fetched."""
         stored = dataset_archive_path(dataset.id)
         try:
@@ -123,12 +112,6 @@ class LocalDatasets:
             if needed > free:
                 raise DiskFull(f"Unpacking needs {needed} bytes; {free} are free on this worker.")
             unpack(file, folder, self._limits, on_progress)
-
-    def _temporary(self) -> Path:
-        return self._cache / f".{secrets.token_hex(8)}"
-
-    def _children(self) -> list[Path]:
-        return [path for path in self._cache.iterdir() if path.is_dir()] if self._cache.is_dir() else []
 
 
 def _put_in_place(made: Path, target: Path) -> None:
@@ -155,6 +138,6 @@ def _no_space_said() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_SPACE:
+        if error.errno in NO_SPACE:
             raise DiskFull("There is no space left to unpack the dataset on this worker.") from error
         raise

@@ -1,131 +1,102 @@
-"""One attempt at an evaluation: listens to its process, keeps what it says in the database and the store, ends it."""
+"""One attempt at an evaluation: what its process is told, and what of its words is kept.
 
-import signal
-import time
-from collections.abc import Callable
+The report's name is fenced by the claim.
+"""
+
+import shutil
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
-from shared.contract.errors import EvaluationFailed, JobFailed, NotFound, OutOfMemory
-from shared.contract.names import EvaluationStatus
+from shared.contract.errors import DatasetGone, JobFailed, ModelUnusable, NotFound, OutOfMemory
+from shared.contract.names import DatasetStatus, EvaluationStatus
+from shared.database.models import StoredModel
 from shared.files.paths import evaluation_report_path
-from shared.files.store import FileStore
-from shared.jobs.evaluations import EvaluationClaim, Evaluations
-from trainer.jobs.child_process import GRACE_S, ChildProcess
-from trainer.jobs.failures import failure_of
-from trainer.jobs.lease import Lease
-from trainer.jobs.oom import out_of_memory_kills
-from trainer.jobs.patience import TICK_S, NotWanted, patiently
+from shared.jobs.datasets import DatasetView
+from shared.jobs.evaluations import EvaluationClaim
+from trainer.evaluation.evaluation_order import EvaluationChildOrder
+from trainer.evaluation.evaluation_tools import EvaluationTools
+from trainer.jobs.child_process import ChildProcess
+from trainer.jobs.patience import NotWanted, meanwhile, patiently
+from trainer.jobs.supervision import Event, RowEnds, Wanted
+from trainer.jobs.sweep import attempt_folder
 
-_log = structlog.get_logger(__name__)
-LOOK_EVERY_S = 3.0
+REPORT = "report.html"
 
 
-class Attempt:
-    """One process of one evaluation. What ends it says how: `succeeded`, `failed`, `released`, ..., `lost`."""
+@dataclass(frozen=True)
+class Needed:
+    """What an evaluation is about, while it is there."""
 
-    def __init__(
-        self,
-        evaluations: Evaluations,
-        files: FileStore,
-        claim: EvaluationClaim,
-        lease: Lease,
-        stopping: Callable[[], bool],
-        find: Callable[[EvaluationClaim], object],
-    ) -> None:
-        self._evaluations, self._files, self._claim = evaluations, files, claim
-        self._lease, self._stopping, self._find = lease, stopping, find
-        self._result: dict[str, Any] | None = None
-        self._failure: JobFailed | None = None
-        self._kills = out_of_memory_kills()
-        self._looked_at = time.monotonic()
+    dataset: DatasetView
+    model: StoredModel
+    against: StoredModel | None
 
-    def wanted(self) -> bool:
-        """Whether there is any use in going on."""
-        return not (self._lease.lost or self._stopping())
 
-    def follow(self, process: ChildProcess, report: Path) -> str:
-        """Listen to the process until it has ended. NotWanted, DatasetGone, ModelUnusable."""
-        _log.info("process_started", evaluation_id=self._claim.id, pid=process.pid)
-        try:
-            while (event := process.next(TICK_S)) is None or event["event"] != "end":
-                if self._lease.lost:
-                    raise NotWanted
-                if event is not None:
-                    self._handle(event)
-                if self._stopping():
-                    process.tell("stop")
-                self._look_for_all()
-            status = process.wait(GRACE_S)
-        finally:
-            process.kill()
-        return self._end(status, report)
+class EvaluationAttempt:
+    """See `trainer.jobs.supervision.Attempt`."""
 
-    def give_back(self) -> str:
-        """In order: left for another worker."""
-        return self._ended(lambda: self._evaluations.release(self._claim), "released")
+    def __init__(self, tools: EvaluationTools, claim: EvaluationClaim) -> None:
+        self._tools, self._claim = tools, claim
+        self._evaluations, self._files = tools.evaluations, tools.files
+        self._folder = attempt_folder(tools.settings.work_dir, claim.id, claim.fence)
 
-    def fail(self, failure: JobFailed) -> str:
-        """For good."""
-        return self._ended(
-            lambda: self._evaluations.fail(self._claim, failure.code, failure.detail), "failed"
+    @property
+    def ends(self) -> RowEnds:
+        """Of the evaluation's row, which is deleted rather than cancelled."""
+        rows, claim = self._evaluations, self._claim
+        return RowEnds(
+            fail=lambda code, message: rows.fail(claim, code, message),
+            release=lambda: rows.release(claim),
+            interrupt=lambda why: rows.interrupted(claim, why),
+            cancel=lambda: rows.release(claim),
         )
 
-    def interrupt(self, why: str) -> str:
-        """Another attempt may go well, unless there were enough of them."""
-        return self._ended(lambda: self._evaluations.interrupted(self._claim, why), "interrupted")
+    def start(self, wanted: Wanted) -> ChildProcess:
+        """Once models and dataset lie here. NotWanted, DatasetGone, ModelUnusable, OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._tools.start(self._order(wanted), self._folder / "log.txt")
 
-    def _ended(self, write: Callable[[], bool], how: str) -> str:
-        return how if patiently(write) else "lost"
+    def check(self) -> None:
+        """Raises DatasetGone and ModelUnusable once they were deleted: then nobody may use them any more."""
+        self._needed()
 
-    def _handle(self, event: dict[str, Any]) -> None:
-        match event["event"]:
-            case "progress":
-                if not patiently(lambda: self._evaluations.progress(self._claim, event["share"])):
-                    raise NotWanted
-            case "finished":
-                self._result = event["result"]
-            case "failed":
-                self._failure = failure_of(event["code"], event["message"], EvaluationFailed)
+    def look(self, *, over: bool) -> None:
+        """Its log is nobody's to read."""
 
-    def _end(self, status: int, report: Path) -> str:
-        if self._result is not None:
-            return self._publish(self._result, report)
-        if self._failure is not None:
-            self._find(self._claim)  # what was deleted is a better reason than a file that is not there
-            if isinstance(
-                self._failure, OutOfMemory
-            ):  # others may have had it for a while, a training run for one
-                return self.interrupt("it needed more memory than there was")
-            return self.fail(self._failure)
-        if self._stopping():
-            return self.give_back()
-        if status == -signal.SIGKILL and out_of_memory_kills() > self._kills:
-            # At once, others would have the memory still: three attempts would be gone in a minute.
-            hint = "ask for it again when the worker has less to do."
-            return self.fail(OutOfMemory(f"The system ended the evaluation for want of memory: {hint}"))
-        _log.warning("process_died", evaluation_id=self._claim.id, status=status)
-        cause = f"signal {-status}" if status < 0 else f"exit status {status}"
-        return self.interrupt(f"its process died ({cause})")
+    def hear(self, event: Event) -> None:
+        """Keep progress. NotWanted where the claim is stale."""
+        if event["event"] == "progress" and not patiently(
+            lambda: self._evaluations.progress(self._claim, event["share"])
+        ):
+            raise NotWanted
 
-    def _publish(self, result: dict[str, Any], report: Path) -> str:
+    def publish(self, finished: Event) -> bool:
         """The report first, then the row: never a result without its report."""
         path = evaluation_report_path(self._claim.id, self._claim.fence)
-        self._files.put(path, report)
-        done = patiently(lambda: self._evaluations.succeed(self._claim, result))
+        self._files.put(path, self._folder / REPORT)
+        done = patiently(lambda: self._evaluations.succeed(self._claim, finished["result"]))
         # The database may have done it, and lost the connection before it could say so: the second try was stale then.
         if not done and not self._is_ours():
             self._files.delete_tree(path.rpartition("/")[0])
-            return "lost"
+            return False
         with suppress(OSError):
             for fence in range(1, self._claim.fence):  # of attempts that were killed while they published
                 earlier = evaluation_report_path(self._claim.id, fence)
                 self._files.delete_tree(earlier.rpartition("/")[0])
-        return "succeeded"
+        return True
+
+    def retry_because(self, failure: JobFailed) -> str | None:
+        """Where memory was short: others may have had it for a while, a training run for one."""
+        self.check()  # what was deleted is a better reason than a file that is not there
+        return "it needed more memory than there was" if isinstance(failure, OutOfMemory) else None
+
+    def note(self, why: str) -> None:
+        """The row says it."""
+
+    def clean(self, *, ended: bool) -> None:
+        """Attempts share nothing."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _is_ours(self) -> bool:
         try:
@@ -134,10 +105,45 @@ class Attempt:
             return False
         return view.status == EvaluationStatus.SUCCEEDED and view.fence == self._claim.fence
 
-    def _look_for_all(self) -> None:
-        now = time.monotonic()
-        if now - self._looked_at < LOOK_EVERY_S:
-            return
-        self._looked_at = now
-        with suppress(SQLAlchemyError):  # away for a while
-            self._find(self._claim)
+    def _needed(self) -> Needed:
+        claim = self._claim
+        try:
+            dataset = self._tools.datasets.get(claim.dataset_id)
+        except NotFound:
+            raise DatasetGone("The dataset was deleted before the evaluation was done.") from None
+        if dataset.status != DatasetStatus.READY:
+            raise DatasetGone("The dataset is not ready any more.")
+        against = self._model(claim.against_id) if claim.against_id is not None else None
+        return Needed(dataset, self._model(claim.model_id), against)
+
+    def _model(self, model_id: str) -> StoredModel:
+        try:
+            return self._tools.models.get(model_id)
+        except NotFound:
+            raise ModelUnusable(f"The model {model_id} was deleted before the evaluation was done.") from None
+
+    def _order(self, wanted: Wanted) -> EvaluationChildOrder:
+        needed, settings, claim = self._needed(), self._tools.settings, self._claim
+        dataset = needed.dataset
+        model = self._fetched(needed.model, wanted)
+        against = None if needed.against is None else self._fetched(needed.against, wanted)
+        data = meanwhile(lambda check: self._tools.dataset_folders.folder(dataset, check), wanted)
+        return EvaluationChildOrder(
+            model=str(model),
+            against=None if against is None else str(against),
+            data=str(data),
+            format=dataset.format,
+            options=dataset.options,
+            dataset_name=dataset.name,
+            split=claim.split,
+            flips_on=claim.test_time_augmentation,
+            out=str(self._folder),
+            device=settings.device,
+            threads=settings.threads,
+            nice=settings.nice,
+            engine=settings.engine,
+            cache=None if settings.cache_dir is None else str(settings.cache_dir),
+        )
+
+    def _fetched(self, model: StoredModel, wanted: Wanted) -> Path:
+        return meanwhile(lambda _: self._tools.local_models.folder(model), wanted)

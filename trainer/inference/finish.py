@@ -1,6 +1,5 @@
 """How jobs end: in the row, by compare-and-set, and only then on the list that the client's request waits on."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,13 +17,13 @@ from trainer.inference.claims import Leases
 from trainer.inference.job import Job, now_utc
 from trainer.inference.redis_link import RedisLink
 from trainer.inference.stage import Closed
+from trainer.jobs.patience import patiently
 from trainer.logs import brief
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 # How long the end of a job is tried to be written while the database is away.
 PATIENCE_S = 30.0
-_PAUSE_S = 0.5
 
 
 class Ends:
@@ -86,15 +85,11 @@ class Ends:
 
     def _patiently(self, write: Callable[[], T], jobs: Sequence[Job]) -> T | None:
         """Try for a while; None if the database stayed away (the leases then run out and the work is repeated)."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                return write()
-            except SQLAlchemyError as error:
-                if time.monotonic() > deadline:
-                    self._give_up(jobs, error)
-                    return None
-                time.sleep(_PAUSE_S)
+        try:
+            return patiently(write, PATIENCE_S)
+        except SQLAlchemyError as error:
+            self._give_up(jobs, error)
+            return None
 
     def _give_up(self, jobs: Sequence[Job], error: Exception) -> None:
         for job in jobs:

@@ -1,51 +1,42 @@
-"""A thread that does training runs, or evaluations, one after the other, as long as the database says some are due."""
+"""A thread that does claimed jobs of one kind, one after the other, as long as some are due."""
 
 import threading
 import time
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import structlog
 
 from trainer.logs import brief
 
 _log = structlog.get_logger(__name__)
-# A message only wakes the worker up; what it missed (a message of Redis' lost, a run of a dead worker) it finds itself.
+# A message only wakes the loop up; what it missed (a message of Redis' lost, a job of a dead worker) it finds itself.
 LOOK_EVERY_S = 1.0
 TROUBLE_S = 2.0
 SWEEP_S = 600.0
-
-
 C = TypeVar("C")
-C_co = TypeVar("C_co", covariant=True)
-C_contra = TypeVar("C_contra", contravariant=True)
 
 
-class Claims(Protocol[C_co]):
-    """The table with the work."""
+class ClaimLoop(Generic[C]):
+    """`claim` makes the oldest job that is due ours, None if there is none; `do` returns when it is done with it.
 
-    def claim_next(self, worker: str, lease_s: float) -> C_co | None:
-        """The oldest piece of work that is due is now ours; None if there is none."""
-        ...
+    `sweep` is called between jobs, every `sweep_s`. The thread is called `name`.
+    """
 
-
-class Doing(Protocol[C_contra]):
-    """Who does it."""
-
-    def run(self, claim: C_contra) -> None:
-        """Return when there is nothing left to do for it."""
-        ...
-
-    def sweep(self) -> None:
-        """Remove what was left on this host."""
-        ...
-
-
-class ClaimWorker(Generic[C]):
-    """The thread is called `name`; one piece of work at a time."""
-
-    def __init__(self, name: str, claims: Claims[C], doing: Doing[C], worker_id: str, lease_s: float) -> None:
-        self._claims, self._doing, self._worker_id, self._lease_s = claims, doing, worker_id, lease_s
+    def __init__(
+        self,
+        name: str,
+        claim: Callable[[], C | None],
+        do: Callable[[C], None],
+        sweep: Callable[[], None] = lambda: None,
+        *,
+        sweep_s: float = SWEEP_S,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        self._claim, self._do, self._sweep = claim, do, sweep
+        self._sweep_s, self._look_every_s = sweep_s, look_every_s
         self._swept_at: float | None = None
+        self._trouble: str | None = None
         self._due = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
@@ -55,7 +46,7 @@ class ClaimWorker(Generic[C]):
         self._thread.start()
 
     def wake(self) -> None:
-        """Look now."""
+        """Look now; never blocks."""
         self._due.set()
 
     @property
@@ -71,30 +62,39 @@ class ClaimWorker(Generic[C]):
     def stop(self, timeout_s: float) -> None:
         """`leave`, and wait for it."""
         self.leave()
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, timeout_s))
+
+    def run_once(self) -> bool:
+        """One job, if one is due."""
+        claim = self._claim()
+        if claim is not None:
+            self._do(claim)
+        return claim is not None
 
     def _loop(self) -> None:
         while not self._stop.is_set():
             try:
-                busy = self._once()
+                busy = self.run_once()
+                self._sweep_when_due()
             except Exception as error:  # whatever it is, the next may go well
-                _log.exception("worker_troubled", worker=self._thread.name, error=brief(error))
+                self._troubled(error)
                 self._stop.wait(TROUBLE_S)
                 continue
+            self._trouble = None
             if not busy:
-                self._due.wait(LOOK_EVERY_S)
+                self._due.wait(self._look_every_s)
                 self._due.clear()
 
-    def _once(self) -> bool:
-        claim = self._claims.claim_next(self._worker_id, self._lease_s)
-        if claim is None:
-            self._sweep()
-            return False
-        self._doing.run(claim)
-        return True
-
-    def _sweep(self) -> None:
+    def _sweep_when_due(self) -> None:
         now = time.monotonic()
-        if self._swept_at is None or now - self._swept_at > SWEEP_S:
+        if self._swept_at is None or now - self._swept_at > self._sweep_s:
             self._swept_at = now
-            self._doing.sweep()
+            self._sweep()
+
+    def _troubled(self, error: Exception) -> None:
+        """Said once: a database that is away for an hour is one line."""
+        said = brief(error)
+        if said != self._trouble:
+            _log.exception("worker_troubled", worker=self._thread.name, error=said)
+        self._trouble = said

@@ -11,6 +11,7 @@ T = TypeVar("T")
 TICK_S = 0.2
 # How long the database may be away before a job is given up (its lease has run out long before).
 PATIENCE_S = 600.0
+_PAUSE_S = 0.5
 
 
 class NotWanted(Exception):
@@ -33,13 +34,16 @@ def meanwhile(work: Callable[[Callable[[int, int], None]], T], wanted: Callable[
     return future.result()
 
 
-def patiently(write: Callable[[], T]) -> T:
-    """Try again while the database is away; a child process goes on meanwhile, until its pipe is full."""
-    deadline = time.monotonic() + PATIENCE_S
+def patiently(write: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
+    """Try again while the database is away; SQLAlchemyError once patience is over.
+
+    A child process goes on meanwhile, until its pipe is full.
+    """
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             return write()
         except SQLAlchemyError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.5)
+            time.sleep(_PAUSE_S)

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,16 @@ from trainer.engines.warm_models import ServedModel
 from trainer.inference.forward import Submit
 from trainer.inference.job import Job
 from trainer.inference.pipeline import UNLIKE_DETAIL
-from trainer.jobs.child_process import ChildProcess
+from trainer.jobs.child_process import ChildProcess, cause_of_death
 from trainer.jobs.failures import error_of
-from trainer.jobs.oom import out_of_memory_kills
+from trainer.jobs.patience import TICK_S
 from trainer.volumes.forward import Passed, pass_slices
 from trainer.volumes.settings import VolumeSettings
+from trainer.volumes.volume_failures import WORDS
 from trainer.volumes.volume_order import VolumeChildOrder
 from trainer.volumes.workspace import VolumeWorkspace
 
 _log = structlog.get_logger(__name__)
-TICK_S = 0.2
 PROGRESS_S = 1.0
 # How libraries end a process over a file that they cannot deal with.
 BROKEN_OFF = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
@@ -40,7 +40,7 @@ READ, PASSED = 0.2, 0.9
 Results = tuple[dict[str, Any], list[dict[str, Any]]]  # the result and the warnings
 
 
-class Attempt:
+class VolumeAttempt:
     """`check` raises where the work is not to go on; `still_ours` writes progress, and says whether the row is ours."""
 
     def __init__(
@@ -58,7 +58,6 @@ class Attempt:
         self._forward, self._check, self._still_ours = forward, check, still_ours
         self._deadline = self._written_at = time.monotonic()
         self._deadline += settings.timeout_s
-        self._kills = out_of_memory_kills()
         self._has_begun_to_read = False
 
     def run(self) -> Results:
@@ -67,16 +66,14 @@ class Attempt:
         source = None if claim.image.get("source") else self._space.source()
         if source is not None and not source.exists():
             raise PixelsGone("The files of this job are no longer stored; send them again.")
-        process = ChildProcess(self._settings.command, self._order(claim, source), self._space.log)
-        _log.info("volume_started", job_id=claim.id, request_id=claim.request_id, pid=process.pid)
-        try:
+        with ChildProcess(self._settings.command, self._order(claim, source), self._space.log) as process:
+            _log.info("volume_started", job_id=claim.id, request_id=claim.request_id, pid=process.pid)
             return self._follow(process)
-        finally:
-            process.kill()
 
     def _follow(self, process: ChildProcess) -> Results:
         job, started = self._job, time.perf_counter()
-        decoded = self._hear(process, "decoded", 0, READ)
+        events = process.events(self._look)
+        decoded = self._hear(process, events, "decoded", 0, READ)
         job.decode_ms = (time.perf_counter() - started) * 1000
         job.image = {**job.claim.image, **decoded["image"]}
         passed = pass_slices(
@@ -91,18 +88,16 @@ class Attempt:
         job.preprocess_ms, job.forward_ms = passed.preprocess_ms, passed.forward_ms
         started = time.perf_counter()
         process.go_on()
-        finished = self._hear(process, "finished", PASSED, 1)
+        finished = self._hear(process, events, "finished", PASSED, 1)
         job.postprocess_ms = passed.postprocess_ms + (time.perf_counter() - started) * 1000
         process.wait(TICK_S)
         return finished["result"], [*finished["warnings"], *_unlike(passed)]
 
-    def _hear(self, process: ChildProcess, wanted: str, begin: float, end: float) -> dict[str, Any]:
+    def _hear(
+        self, process: ChildProcess, events: Iterator[dict[str, Any]], wanted: str, begin: float, end: float
+    ) -> dict[str, Any]:
         """What the child says under this name; progress in between goes from `begin` to `end`."""
-        while True:
-            self._look()
-            event = process.next(TICK_S)
-            if event is None:
-                continue
+        for event in events:
             match event["event"]:
                 case "progress":
                     self._tell(begin + (end - begin) * event["share"])
@@ -115,10 +110,9 @@ class Attempt:
                         "volume_refused", job_id=self._job.claim.id, code=event["code"], at=event.get("at")
                     )
                     raise error_of(event["code"], event["message"], VolumeFailed)
-                case "end":
-                    raise self._died(process.wait(TICK_S), wanted)
                 case said if said == wanted:
                     return event
+        raise self._died(process, wanted)
 
     def _let_store(self, process: ChildProcess) -> None:
         """Once the row itself says that the job is ours: one that was deleted a moment ago must not reach a PACS."""
@@ -143,19 +137,20 @@ class Attempt:
             with suppress(SQLAlchemyError):  # no reason to stop
                 self._still_ours(round(min(share, 0.999), 3))
 
-    def _died(self, status: int, wanted: str) -> Exception:
+    def _died(self, process: ChildProcess, wanted: str) -> Exception:
         """Why the child is gone without a word: hostile files can break a decoder's process, and no more than that.
 
         ChildProcessError, an OSError, where it is nobody's fault that is known: another attempt may go well.
         """
+        status = process.wait(TICK_S)
         _log.warning("volume_process_died", job_id=self._job.claim.id, status=status, wanted=wanted)
-        if status == -signal.SIGKILL and out_of_memory_kills() > self._kills:
-            return OutOfMemory("The volume needs more memory than the worker has.")
+        if process.was_killed_for_memory(status):
+            return OutOfMemory(WORDS.killed_for_memory)
         if status == -signal.SIGXCPU:
             return VolumeFailed(f"The volume took more than {self._settings.timeout_s} seconds of computing.")
         if wanted == "decoded" and self._has_begun_to_read and -status in BROKEN_OFF:
             return UndecodableImage("The volume is damaged: the decoder broke off while it was read.")
-        return ChildProcessError(f"exit status {status}")
+        return ChildProcessError(cause_of_death(status))
 
     def _order(self, claim: Claim, source: Path | None) -> VolumeChildOrder:
         image, model, card, settings = claim.image, self._model, self._model.card, self._settings

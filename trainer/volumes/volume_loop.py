@@ -24,15 +24,17 @@ from trainer.inference.finish import Ends
 from trainer.inference.forward import Submit
 from trainer.inference.job import Job, now_utc
 from trainer.inference.stage import Closed
+from trainer.jobs.claim_loop import ClaimLoop
+from trainer.jobs.patience import TICK_S
 from trainer.logs import brief
 from trainer.volumes.settings import VolumeSettings
-from trainer.volumes.volume_attempt import TICK_S, Attempt
+from trainer.volumes.volume_attempt import VolumeAttempt
 from trainer.volumes.workspace import VolumeWorkspace, forget_source
 
 _log = structlog.get_logger(__name__)
 
 
-class VolumeLane:
+class VolumeLoop:
     """`submit` never blocks. After `halt` what is under way breaks off; its job is given back with the other claims."""
 
     def __init__(
@@ -50,47 +52,40 @@ class VolumeLane:
         self._leases, self._ends, self._forward = leases, ends, forward
         self._settings = settings
         self._hints: OrderedDict[str, SegmentVolumeMessage] = OrderedDict()
-        self._changed = threading.Condition()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._loop, name="volumes", daemon=True)
+        self._lock = threading.Lock()
+        self._loop = ClaimLoop("volumes", self._claim_next, self._do)
 
     def start(self) -> None:
         """Begin to work."""
-        self._thread.start()
+        self._loop.start()
 
     def submit(self, message: SegmentVolumeMessage) -> None:
         """Remember the hint; once, however often it is sent."""
-        with self._changed:
-            if not self._stopping:
-                self._hints.setdefault(message.job_id, message)
-                self._changed.notify()
+        with self._lock:
+            self._hints.setdefault(message.job_id, message)
+        self._loop.wake()
 
     def halt(self) -> None:
         """Begin nothing more, and break off what is under way."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
+        self._loop.leave()
 
     def join(self, timeout_s: float) -> None:
         """Wait for the end of what was broken off."""
-        if self._thread.ident is not None:
-            self._thread.join(max(0.0, timeout_s))
+        self._loop.stop(timeout_s)
 
-    def _loop(self) -> None:
-        while (message := self._next()) is not None:
+    def _claim_next(self) -> Claim | None:
+        """The job of the first hint that nobody has followed yet."""
+        while not self._loop.stopping and (job_id := self._next()) is not None:
             try:
-                for claim in self._leases.claim([message.job_id]):
-                    self._do(claim)
+                for claim in self._leases.claim([job_id]):
+                    return claim
             except SQLAlchemyError as error:  # the row is still there: the reconciler sends it again
-                _log.warning("volume_not_claimed", job_id=message.job_id, error=brief(error))
-            except Exception:
-                _log.exception("volume_lane_broke", job_id=message.job_id)
+                _log.warning("volume_not_claimed", job_id=job_id, error=brief(error))
+        return None
 
-    def _next(self) -> SegmentVolumeMessage | None:
-        with self._changed:
-            while not self._hints and not self._stopping:
-                self._changed.wait()
-            return None if self._stopping else self._hints.popitem(last=False)[1]
+    def _next(self) -> str | None:
+        with self._lock:
+            return self._hints.popitem(last=False)[0] if self._hints else None
 
     def _do(self, claim: Claim) -> None:
         job = Job(claim, now_utc())
@@ -103,8 +98,8 @@ class VolumeLane:
             self._ends.succeed([(job, result, warnings)])
         forget_source(claim.id, self._jobs, self._files)
 
-    def _attempt(self, job: Job, model: ServedModel, space: VolumeWorkspace) -> Attempt:
-        return Attempt(
+    def _attempt(self, job: Job, model: ServedModel, space: VolumeWorkspace) -> VolumeAttempt:
+        return VolumeAttempt(
             job,
             model,
             space,
@@ -132,5 +127,5 @@ class VolumeLane:
 
     def _check(self, claim: Claim) -> None:
         """Raise Closed where the work is not to go on: the worker stops, or the job was taken from it."""
-        if self._stopping or not self._leases.holds(claim):
+        if self._loop.stopping or not self._leases.holds(claim):
             raise Closed("volumes")

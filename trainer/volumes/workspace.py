@@ -4,14 +4,13 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.contract.errors import NotFound
 from shared.database.tables import utc_now
 from shared.files.paths import (
     labels_zip_path,
@@ -22,10 +21,10 @@ from shared.files.paths import (
     volume_path,
 )
 from shared.files.store import FileStore
-from shared.jobs.segmentations import SegmentationJobs, SegmentationView
+from shared.jobs.segmentations import SegmentationJobs
+from trainer.jobs.sweep import attempt_folder, found, is_under_way, sweep
 from trainer.volumes.volume_order import VOLUME
 
-_log = structlog.get_logger(__name__)
 PROBABILITY_ZIP, LABELS_ZIP, NIFTI, SEGMENTATION = (
     "probability.zip",
     "labels.zip",
@@ -47,7 +46,7 @@ class VolumeWorkspace:
 
     def __init__(self, root: Path, files: FileStore, job_id: str, fence: int) -> None:
         self._files, self._job_id = files, job_id
-        self.folder = root / f"{job_id}.{fence}"
+        self.folder = attempt_folder(root, job_id, fence)
         self.log = (
             self.folder / "log.txt"
         )  # what libraries print may name the patient: it dies with the folder
@@ -82,11 +81,8 @@ class VolumeWorkspace:
 def forget_source(job_id: str, jobs: SegmentationJobs, files: FileStore) -> None:
     """Delete the files as they were sent, if their job has ended: they hold more of the patient than is needed."""
     with suppress(SQLAlchemyError, OSError):  # then `sweep` does it
-        try:
-            ended = jobs.get(job_id).ended
-        except NotFound:
-            ended = True
-        if ended:
+        job = found(jobs.get, job_id)
+        if job is None or job.ended:
             files.delete_tree(source_path(job_id))
 
 
@@ -99,28 +95,8 @@ class Sweeper:
 
     def run(self) -> None:
         """Now and then."""
-        sweep(self._root, self._jobs)
+        sweep(self._root, partial(is_under_way, self._jobs.get))
         now = utc_now()
         for job_id in self._jobs.ended_volumes(self._since):
             self._files.delete_tree(source_path(job_id))
         self._since = now - LOOK_BACK
-
-
-def sweep(root: Path, jobs: SegmentationJobs) -> None:
-    """Remove folders that killed workers left: their jobs have ended, or are another attempt's by now."""
-    for folder in root.glob("*.*"):
-        job_id, _, fence = folder.name.rpartition(".")
-        try:
-            wanted = _is_under_way(jobs.get(job_id), int(fence))
-        except (NotFound, ValueError):
-            wanted = False
-        except SQLAlchemyError:
-            return
-        if not wanted:
-            _log.info("volume_folder_swept", job_id=job_id)
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_under_way(job: SegmentationView, fence: int) -> bool:
-    """By the fence alone: clocks differ, and leases run out for a moment when the database stands still."""
-    return not job.ended and job.fence == fence

@@ -23,7 +23,7 @@ from tests.fakes.study import make_study
 from tests.fakes.volumes import case_files
 from tests.service.conftest import Api
 from trainer.datasets.local_copies import LocalDatasets
-from trainer.datasets.validation_job import Intake
+from trainer.datasets.validation_job import ValidationJob
 
 URL = "/v1/datasets"
 ZIP = zips.archive(picture_files())
@@ -47,8 +47,9 @@ def part(data: bytes) -> bytes:
 def validate(api: Api, tmp_path: Path) -> None:
     """What a worker does."""
     local = LocalDatasets(api.parts.stored.files, tmp_path / "cache", api.parts.settings.datasets)
-    while Intake(api.parts.stored.datasets, local, "w", 10).run_once():
-        pass
+    rows = api.parts.stored.datasets
+    while claim := rows.claim_next("w", 10):
+        ValidationJob(rows, local, 10, lambda: False).run(claim)
 
 
 def left(api: Api) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from shared.contract.names import DatasetStatus
 from shared.database.database import Database, create_all
 from shared.files.paths import dataset_archive_path
 from shared.files.store import FileStore
-from shared.jobs.datasets import Datasets, DatasetView, NewDataset
+from shared.jobs.datasets import DatasetClaim, Datasets, DatasetView, NewDataset
 from tests.fakes import zips
 from tests.fakes.datasets import picture_files
 from trainer.datasets import validation_job as module
 from trainer.datasets.local_copies import LocalDatasets
-from trainer.datasets.validation_job import Intake
+from trainer.datasets.validation_job import ValidationJob
+from trainer.jobs.claim_loop import ClaimLoop
 from trainer.tasks.validate_dataset import validate_dataset
 
 LEASE_S = 0.6
@@ -29,14 +31,24 @@ class Bench:
     """A database, a store and as many workers as wanted."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self.database = Database(f"sqlite:///{root / 'test.sqlite3'}")
         create_all(self.database)
         self.rows = Datasets(self.database)
         self.files = FileStore(root / "files")
         self.local = LocalDatasets(self.files, root / "cache", DatasetSettings())
 
-    def intake(self, name: str = "w", lease_s: float = 10) -> Intake:
-        return Intake(self.rows, self.local, name, lease_s, poll_s=0.02)
+    def loop(self, name: str = "w", lease_s: float = 10) -> ClaimLoop[DatasetClaim]:
+        job = ValidationJob(self.rows, self.local, lease_s, lambda: made.stopping)
+        claim = partial(self.rows.claim_next, name, lease_s)
+        made = ClaimLoop("datasets", claim, job.run, job.sweep, look_every_s=0.02)
+        return made
+
+    def sweep(self) -> None:
+        ValidationJob(self.rows, self.local, 10, lambda: False).sweep()
+
+    def unpacked(self) -> list[str]:
+        return sorted(path.name for path in (self.root / "cache" / "datasets").iterdir())
 
     def add(self, files: dict[str, bytes] | None = None, format: str = "auto", **options: str) -> str:
         data = zips.archive(picture_files() if files is None else files)
@@ -74,7 +86,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, threading.Event]:
 
 def test_a_good_dataset_becomes_ready(bench: Bench) -> None:
     id = bench.add()
-    assert bench.intake().run_once() and not bench.intake().run_once()
+    assert bench.loop().run_once() and not bench.loop().run_once()
     dataset = bench.get(id)
     assert (dataset.status, dataset.format) == (DatasetStatus.READY, "image_mask")
     assert dataset.report is not None and dataset.report["slices"] == 12
@@ -94,30 +106,30 @@ def test_a_bad_dataset_fails_with_its_code_and_leaves_no_copy(
     files: dict[str, bytes], format: str, code: str, bench: Bench
 ) -> None:
     id = bench.add(files, format)
-    bench.intake().run_once()
+    bench.loop().run_once()
     dataset = bench.get(id)
     assert dataset.status == DatasetStatus.FAILED and dataset.error is not None
     assert dataset.error["code"] == code and dataset.error["message"]
-    assert bench.local.ids() == []
+    assert bench.unpacked() == []
 
 
 def test_a_lost_archive_fails(bench: Bench) -> None:
     id = bench.add()
     bench.files.delete_tree("datasets")
-    bench.intake().run_once()
+    bench.loop().run_once()
     assert (bench.get(id).error or {})["code"] == "dataset_gone"
 
 
 def test_options_reach_the_reader(bench: Bench) -> None:
     id = bench.add(patient_pattern=r"/(\d)")
-    bench.intake().run_once()
+    bench.loop().run_once()
     report = bench.get(id).report
     assert report is not None and (report["patients"], report["patients_from"]) == (3, "pattern")
 
 
 def test_the_lease_is_kept_as_long_as_it_takes(bench: Bench, held: dict[str, threading.Event]) -> None:
     id = bench.add()
-    thread = threading.Thread(target=bench.intake(lease_s=LEASE_S).run_once)
+    thread = threading.Thread(target=bench.loop(lease_s=LEASE_S).run_once)
     thread.start()
     assert held["begun"].wait(5)
     assert not threading.Event().wait(LEASE_S * 2) and bench.rows.claim_next("thief", LEASE_S) is None
@@ -128,7 +140,7 @@ def test_the_lease_is_kept_as_long_as_it_takes(bench: Bench, held: dict[str, thr
 
 def test_a_deleted_dataset_is_dropped(bench: Bench, held: dict[str, threading.Event]) -> None:
     id = bench.add()
-    thread = threading.Thread(target=bench.intake(lease_s=LEASE_S).run_once)
+    thread = threading.Thread(target=bench.loop(lease_s=LEASE_S).run_once)
     thread.start()
     assert held["begun"].wait(5)
     bench.rows.delete(id)
@@ -140,21 +152,21 @@ def test_a_worker_that_stops_gives_it_back_without_a_lost_attempt(
     bench: Bench, held: dict[str, threading.Event]
 ) -> None:
     id = bench.add()
-    intake = bench.intake()
-    intake.start()
+    loop = bench.loop()
+    loop.start()
     assert held["begun"].wait(5)
-    intake.stop()
+    loop.stop(10)
     held["go"].set()
     claim = bench.rows.claim_next("next", 10)
     assert claim is not None and (claim.id, claim.attempts) == (id, 1)
 
 
 def test_the_loop_finds_work_by_itself_and_when_woken(bench: Bench) -> None:
-    intake = bench.intake()
-    intake.start()
+    loop = bench.loop()
+    loop.start()
     try:
         first = bench.add()
-        intake.wake()
+        loop.wake()
         second = bench.add()
         for _ in range(500):
             if {bench.get(first).status, bench.get(second).status} == {DatasetStatus.READY}:
@@ -163,7 +175,7 @@ def test_the_loop_finds_work_by_itself_and_when_woken(bench: Bench) -> None:
         else:
             pytest.fail("not validated within 10 seconds")
     finally:
-        intake.stop()
+        loop.stop(10)
 
 
 def test_what_breaks_unexpectedly_is_tried_again_and_then_given_up(
@@ -176,23 +188,23 @@ def test_what_breaks_unexpectedly_is_tried_again_and_then_given_up(
     id = bench.add()
     for _ in range(3):
         with pytest.raises(OSError, match="away"):
-            bench.intake(lease_s=0.05).run_once()
+            bench.loop(lease_s=0.05).run_once()
         threading.Event().wait(0.08)
-    assert not bench.intake().run_once() and bench.get(id).status == DatasetStatus.VALIDATING
-    bench.intake().clean()
+    assert not bench.loop().run_once() and bench.get(id).status == DatasetStatus.VALIDATING
+    bench.sweep()
     assert (bench.get(id).error or {})["code"] == "attempts_exhausted"
 
 
 def test_cleaning_removes_what_was_deleted_here_and_in_the_store(bench: Bench) -> None:
     kept, deleted, elsewhere = bench.add(), bench.add(), bench.add()
-    while bench.intake().run_once():
+    while bench.loop().run_once():
         pass
-    assert sorted(bench.local.ids()) == sorted([kept, deleted, elsewhere])
+    assert bench.unpacked() == sorted([kept, deleted, elsewhere])
     bench.rows.delete(deleted)
     bench.rows.delete(elsewhere)
     bench.rows.files_removed([elsewhere])  # the API did its part
-    bench.intake().clean()
-    assert bench.local.ids() == [kept] and not bench.rows.to_clean()
+    bench.sweep()
+    assert bench.unpacked() == [kept] and not bench.rows.to_clean()
     assert bench.files.exists(dataset_archive_path(kept)) and not bench.files.exists(
         dataset_archive_path(deleted)
     )

@@ -16,8 +16,9 @@ from shared.jobs.datasets import Datasets
 from shared.jobs.evaluations import SETTLED, Evaluations, NewEvaluation
 from tests.fakes import trainee
 from tests.fakes.cards import card
-from trainer.evaluation import evaluation_attempt
-from trainer.evaluation.evaluation_job import EvaluationSettings, Evaluator
+from trainer.evaluation.evaluation_job import EvaluationJob
+from trainer.evaluation.evaluation_tools import EvaluationSettings, EvaluationTools
+from trainer.jobs import child_process, supervision
 from trainer.jobs.child_process import ChildProcess
 
 RESULT = {"dice": {"patient": {"mean": 0.9}}}
@@ -25,7 +26,7 @@ FINISHED = [["write", "report.html", 7], ["send", {"event": "finished", "result"
 
 
 class Bench:
-    """An evaluator with a real database, store and process; what the process does is a script."""
+    """An evaluation with a real database, store and process; what the process does is a script."""
 
     def __init__(self, tmp_path):
         self.tmp_path = tmp_path
@@ -47,10 +48,10 @@ class Bench:
         settings = EvaluationSettings(
             self.work_dir, "cpu", 3, 5, 10.0, engine="openvino", cache_dir=tmp_path / "cache"
         )
-        self.evaluator = Evaluator(
-            self.evaluations, self.datasets, self.models, self, self, self.files, settings, lambda: self.stop,
-            self.start,
-        )  # fmt: skip
+        tools = EvaluationTools(
+            self.evaluations, self.datasets, self.models, self, self, self.files, settings, self.start
+        )
+        self.job = EvaluationJob(tools, lambda: self.stop)
 
     def folder(self, stored, on_progress=None):
         """Of a model or of the dataset."""
@@ -71,7 +72,7 @@ class Bench:
     def do(self, *script):
         """One claim, one attempt."""
         self.script = script
-        self.evaluator.run(self.evaluations.claim_next("w", 10))
+        self.job.run(self.evaluations.claim_next("w", 10))
         return self.view()
 
     def view(self):
@@ -158,7 +159,7 @@ def test_one_that_breaks_off_once_succeeds_the_next_time(bench):
 
 def test_one_that_the_kernel_ended_for_its_memory_fails_at_once_and_says_what_to_do(bench, monkeypatch):
     kills = iter(range(100))
-    monkeypatch.setattr(evaluation_attempt, "out_of_memory_kills", lambda: next(kills))
+    monkeypatch.setattr(child_process, "out_of_memory_kills", lambda: next(kills))
     view = bench.do(["kill"])
     assert (view.status, view.attempts, view.error["code"]) == ("failed", 1, "out_of_memory")
     assert "want of memory" in view.error["message"]
@@ -175,7 +176,7 @@ def test_one_that_the_kernel_ended_for_its_memory_fails_at_once_and_says_what_to
 )
 @pytest.mark.parametrize("when", ["before", "while it goes on", "before its process missed it"])
 def test_what_was_deleted_meanwhile_is_named(bench, monkeypatch, gone, code, says, when):
-    monkeypatch.setattr(evaluation_attempt, "LOOK_EVERY_S", 0.0 if when == "while it goes on" else 60.0)
+    monkeypatch.setattr(supervision, "LOOK_EVERY_S", 0.0 if when == "while it goes on" else 60.0)
     if when == "before":
         gone(bench)
     else:
@@ -193,7 +194,7 @@ def test_one_that_is_deleted_is_broken_off_at_once_and_leaves_nothing(bench):
     bench.meanwhile = lambda: bench.evaluations.delete(bench.id)
     claim, begun = bench.evaluations.claim_next("w", 10), time.monotonic()
     bench.script = [["deaf"], ["child"], ["sleep", 60]]
-    bench.evaluator.run(claim)
+    bench.job.run(claim)
     assert time.monotonic() - begun < 10
     assert not psutil.pid_exists(bench.processes[0].pid)
     assert bench.left_over() == [] and bench.stored() == []
@@ -206,7 +207,7 @@ def test_a_report_that_comes_too_late_is_not_kept(bench):
 
     put, bench.files.put = bench.files.put, deleted_while_it_is_put
     bench.script = FINISHED
-    bench.evaluator.run(bench.evaluations.claim_next("w", 10))
+    bench.job.run(bench.evaluations.claim_next("w", 10))
     assert bench.stored() == []
 
 
@@ -218,7 +219,7 @@ def test_a_worker_that_was_given_up_changes_nothing(bench):
 
     claim, other = bench.evaluations.claim_next("w", 10), []
     bench.meanwhile, bench.script = claimed_by_another, FINISHED
-    bench.evaluator.run(claim)
+    bench.job.run(claim)
     assert bench.view().status == "running"
     assert bench.evaluations.succeed(other[0], RESULT)
     assert bench.files.read(evaluation_report_path(bench.id, 2)) == b"the other's"
@@ -262,14 +263,14 @@ def test_a_result_that_is_no_json_is_a_failure_and_not_tried_for_ever(bench):
 def test_what_was_left_here_and_in_the_store_is_swept(bench):
     view = bench.do(["exit", 1])
     claim = bench.evaluations.claim_next("w", 10)
-    for name in (f"{view.id}-1", f"{claim.id}-{claim.fence}", "unknown-3", "x"):
+    for name in (f"{view.id}.1", f"{claim.id}.{claim.fence}", "unknown.3", "x"):
         (bench.work_dir / name).mkdir()
     deleted = bench.evaluations.accept(NewEvaluation("me", "mine", None, bench.dataset.id, "all", None, "r"))
     bench.evaluations.delete(deleted.id)
     bench.files.write(evaluation_report_path(deleted.id, 1), b"put there while it was deleted")
     now = bench.evaluations._clock
     bench.evaluations._clock = lambda: now() + SETTLED * 2
-    bench.evaluator.sweep()
-    assert [path.name for path in bench.work_dir.iterdir()] == [f"{claim.id}-{claim.fence}"]
+    bench.job.sweep()
+    assert [path.name for path in bench.work_dir.iterdir()] == [f"{claim.id}.{claim.fence}"]
     assert bench.stored() == [] and bench.evaluations.to_clean() == []
     assert bench.swept == 1

@@ -19,6 +19,7 @@ from trainer.engines.warm_models import WarmModels
 from trainer.inference import finish
 from trainer.inference.claims import Leases
 from trainer.inference.worker import InferenceWorker
+from trainer.jobs import patience
 
 DARK = np.zeros((SIZE, SIZE, 3), np.uint8)
 
@@ -305,7 +306,7 @@ class Flaky:
 
 
 def test_the_end_is_written_when_the_database_is_back(bench, accept, jobs, files, monkeypatch):
-    monkeypatch.setattr(finish, "_PAUSE_S", 0.001)
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.001)
     one, id = Bench(Flaky(jobs, 5, only="finish_many"), files), accept()
     assert one.run(id)[0].status == "succeeded"
     assert len(one.link.said[id]) == 1

@@ -55,11 +55,9 @@ def test_a_write_is_tried_until_the_database_is_back(monkeypatch):
     assert patiently(write) is True
 
 
-def test_a_write_is_given_up_in_the_end(monkeypatch):
-    monkeypatch.setattr(patience, "PATIENCE_S", -1.0)
-
+def test_a_write_is_given_up_in_the_end():
     def write():
         raise OperationalError("", None, Exception())
 
     with pytest.raises(OperationalError):
-        patiently(write)
+        patiently(write, patience_s=-1.0)

@@ -16,8 +16,8 @@ from trainer.engines.warm_models import WarmModels
 from trainer.inference.claims import Leases
 from trainer.inference.worker import InferenceWorker
 from trainer.volumes.settings import VolumeSettings
-from trainer.volumes.volume_loop import VolumeLane
-from trainer.volumes.workspace import Sweeper, sweep
+from trainer.volumes.volume_loop import VolumeLoop
+from trainer.volumes.workspace import Sweeper
 
 # What it does is what the source says: the stored file of these tests is a line of Python.
 CHILD = """
@@ -57,7 +57,7 @@ class Bench:
         self.work = tmp_path / "work"
         settings = VolumeSettings(self.work, command=(sys.executable, "-c", CHILD), **changes)
         self.worker = InferenceWorker(jobs, files, self.link, self.models, self.leases)
-        self.volumes = VolumeLane(
+        self.volumes = VolumeLoop(
             jobs,
             files,
             self.models,
@@ -267,12 +267,12 @@ def test_progress_is_told(bench):
     bench.leases.renew()
 
 
-def test_folders_of_killed_workers_are_swept_and_others_are_not(bench, jobs, tmp_path):
+def test_folders_of_killed_workers_are_swept_and_others_are_not(bench, jobs, files):
     id = bench.volume("volume()\ntime.sleep(600)")
     bench.until(lambda: list(bench.work.glob("*/volume.npy")))
     for name in (f"{id}.7", "nobody.1"):
         (bench.work / name).mkdir()
-    sweep(bench.work, jobs)
+    Sweeper(bench.work, jobs, files).run()
     assert [path.name for path in bench.work.iterdir()] == [f"{id}.1"]
     bench.jobs.cancel(id)
     bench.leases.renew()

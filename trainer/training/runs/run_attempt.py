@@ -1,134 +1,77 @@
-"""One attempt at a run: listens to its process, keeps what it says in the database and the store, ends it.
+"""One attempt at a run: what its process is told, and what of its words is kept in the database and the store.
 
-Every write to the database is fenced by the claim, and so are the names of checkpoints and models: a worker that was
-given up for dead changes nothing. (The log and the pictures are for people, and may be a moment old.)
+The names of checkpoints and models are fenced by the claim. (The log and the pictures are for people, and may be a
+moment old.)
 """
 
-import signal
-import time
+import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
-from shared.contract.errors import DatasetGone, DiskFull, JobFailed, NotFound, OutOfMemory, TrainingFailed
+from shared.contract.errors import DatasetGone, JobFailed, NotFound
+from shared.contract.names import DatasetStatus
 from shared.files.paths import checkpoint_path, model_folder, run_folder
-from shared.files.store import FileStore
-from shared.jobs.training_runs import RunClaim, TrainingRuns
+from shared.jobs.dataset_views import DatasetView
+from shared.jobs.training_runs import RunClaim
 from shared.registry.cards import ModelCard
-from trainer.jobs.child_process import GRACE_S, ChildProcess
-from trainer.jobs.failures import NO_SPACE, failure_of
-from trainer.jobs.lease import Lease
-from trainer.jobs.oom import out_of_memory_kills
-from trainer.jobs.patience import TICK_S, NotWanted, meanwhile, patiently
+from trainer.jobs.child_process import ChildProcess
+from trainer.jobs.failures import NO_SPACE
+from trainer.jobs.patience import NotWanted, meanwhile, patiently
+from trainer.jobs.supervision import Event, RowEnds, Wanted
 from trainer.logs import brief
-from trainer.training.runs.run_workspace import Workspace
+from trainer.training.runs.run_failures import WORDS
+from trainer.training.runs.run_order import RunChildOrder
+from trainer.training.runs.run_tools import RunTools
+from trainer.training.runs.run_workspace import RunWorkspace
 
-T = TypeVar("T")
 _log = structlog.get_logger(__name__)
-LOOK_EVERY_S = 3.0
-STOP_GRACE_S = 4.0  # enough to save a checkpoint before the worker itself is killed
+_SLUG = re.compile(r"[^a-z0-9]+")
 
 
-class Lost(Exception):
-    """The run is not ours any more."""
+class RunAttempt:
+    """See `trainer.jobs.supervision.Attempt`."""
 
+    def __init__(self, tools: RunTools, claim: RunClaim) -> None:
+        self._tools, self._claim = tools, claim
+        self._runs, self._files = tools.runs, tools.files
+        self._space = RunWorkspace(tools.settings.work_dir, tools.files, claim.id, claim.fence)
 
-class Attempt:
-    """One process of one run. What ends it says how: `succeeded`, `failed`, `cancelled`, `released`, ..., `lost`."""
+    @property
+    def ends(self) -> RowEnds:
+        """Of the run's row."""
+        runs, claim = self._runs, self._claim
+        return RowEnds(
+            fail=lambda code, message: runs.fail(claim, code, message),
+            release=lambda: runs.release(claim),
+            interrupt=lambda why: runs.interrupted(claim),
+            cancel=lambda: runs.cancelled(claim),
+        )
 
-    def __init__(
-        self,
-        runs: TrainingRuns,
-        files: FileStore,
-        claim: RunClaim,
-        space: Workspace,
-        lease: Lease,
-        stopping: Callable[[], bool],
-        find_dataset: Callable[[], object],
-    ) -> None:
-        self._runs, self._files, self._claim, self._space = runs, files, claim, space
-        self._lease, self._stopping, self._find_dataset = lease, stopping, find_dataset
-        self._model: Path | None = None
-        self._failure: JobFailed | None = None
-        self._kills = out_of_memory_kills()
-        self._looked_at = time.monotonic()
+    def start(self, wanted: Wanted) -> ChildProcess:
+        """Once the dataset lies here. NotWanted, DatasetGone, DatasetError, DiskFull, OSError."""
+        self._space.prepare()
+        dataset = self._ready_dataset()
+        data = meanwhile(lambda check: self._tools.folders.folder(dataset, check), wanted)
+        return self._tools.start(self._order(dataset, data), self._space.log)
 
-    def meanwhile(self, work: Callable[[Callable[[int, int], None]], T]) -> T | None:
-        """The result of slow work, which calls what it is given now and then; None once nobody wants it any more."""
+    def check(self) -> None:
+        """Raises DatasetGone once it was deleted: nobody may learn from it any more."""
         try:
-            return meanwhile(work, self._wanted)
-        except NotWanted:
-            if self._lease.lost:
-                raise Lost from None
-            return None
+            self._tools.datasets.get(self._claim.dataset_id)
+        except NotFound:
+            raise DatasetGone(WORDS.dataset_gone) from None
 
-    def follow(self, process: ChildProcess) -> str:
-        """Listen to the process until it has ended."""
-        _log.info("process_started", run_id=self._claim.id, pid=process.pid)
-        try:
-            while (event := process.next(TICK_S)) is None or event["event"] != "end":
-                if self._lease.lost:
-                    raise Lost
-                if event is not None and not self._lease.cancelling:  # then nobody wants what it still says
-                    self._handle(event)
-                if self._lease.cancelling:
-                    process.tell("cancel")
-                elif self._stopping():
-                    process.tell("stop", STOP_GRACE_S)
-                self._look_for_dataset()
-                self._send_log()
-            status = process.wait(GRACE_S)
-        finally:
-            process.kill()
-        self._send_log(now=True)
-        return self._end(status)
+    def look(self, *, over: bool) -> None:
+        """Keep the log."""
+        with self._unimportant("log_not_kept"):
+            self._space.send_log(now=over)
 
-    def give_back(self) -> str:
-        """In order: left for another worker, or cancelled."""
-        return self._ended(lambda: self._runs.release(self._claim), "released")
-
-    def fail(self, failure: JobFailed) -> str:
-        """For good; a person may resume it."""
-        if isinstance(failure, DiskFull):
-            # The database may be on that disk, and need what the attempt has taken.
-            self._space.clean(ended=False)
-        return self._ended(lambda: self._runs.fail(self._claim, failure.code, failure.detail), "failed")
-
-    def interrupt(self, why: str) -> str:
-        """Another attempt may go well."""
-        with _unimportant("log_not_kept", self._claim):
-            self._space.note(f"{why}; it will be started again")
-        self._send_log(now=True)
-        return self._ended(lambda: self._runs.interrupted(self._claim), "interrupted")
-
-    def _ended(self, write: Callable[[], bool], how: str) -> str:
-        """`lost` where the run was another's by then: whose files are left alone."""
-        cancelling = self._lease.cancelling
-        if not patiently(write):
-            return "lost"
-        return "cancelled" if cancelling else how
-
-    def _end(self, status: int) -> str:
-        if self._lease.cancelling:
-            return self._ended(lambda: self._runs.cancelled(self._claim), "cancelled")
-        if self._model is not None:
-            return self._publish(self._model)
-        if self._failure is not None:
-            return self.fail(self._failure)
-        if self._stopping():
-            return self.give_back()
-        if status == -signal.SIGKILL and out_of_memory_kills() > self._kills:
-            hint = "try a smaller batch_size or image_size."
-            return self.fail(OutOfMemory(f"The system ended the run for want of memory: {hint}"))
-        _log.warning("process_died", run_id=self._claim.id, status=status)
-        cause = f"signal {-status}" if status < 0 else f"exit status {status}"
-        return self.interrupt(f"the training process died ({cause})")
-
-    def _handle(self, event: dict[str, Any]) -> None:
+    def hear(self, event: Event) -> None:
+        """Keep progress, epochs, checkpoints, pictures. NotWanted where the claim is stale."""
         match event["event"]:
             case "progress":
                 self._owned(lambda: self._runs.progress(self._claim, event["progress"]))
@@ -142,12 +85,65 @@ class Attempt:
             case "checkpoint":
                 self._checkpoint(Path(event["path"]), event["epoch"], event["step"])
             case "picture":
-                with _unimportant("picture_not_kept", self._claim):
+                with self._unimportant("picture_not_kept"):
                     self._space.send_picture(event["name"], Path(event["path"]))
-            case "finished":
-                self._model = Path(event["folder"])
-            case "failed":
-                self._failure = failure_of(event["code"], event["message"], TrainingFailed)
+
+    def publish(self, finished: Event) -> bool:
+        """The model's files first, then model and run in one transaction: never one without the other."""
+        folder = Path(finished["folder"])
+        card = ModelCard.load(folder / "card.json")
+        location = model_folder(card.id, self._claim.fence)
+        for file in sorted(folder.iterdir()):
+            self._files.put(f"{location}/{file.name}", file)
+        done = patiently(lambda: self._runs.succeed(self._claim, card, location))
+        # The database may have done it, and lost the connection before it could say so: the second try was stale then.
+        if not done and self._runs.get(self._claim.id).model_id != card.id:
+            self._files.delete_tree(location)
+            return False
+        with self._unimportant("left_overs_not_deleted"):
+            self._files.delete_tree(f"{run_folder(self._claim.id)}/checkpoints")
+            for fence in range(1, self._claim.fence):  # of attempts that were killed while they published
+                self._files.delete_tree(model_folder(card.id, fence))
+        return True
+
+    def retry_because(self, failure: JobFailed) -> None:
+        """Never: a person may resume it."""
+
+    def note(self, why: str) -> None:
+        """In the log, before another attempt goes on with it."""
+        with self._unimportant("log_not_kept"):
+            self._space.note(f"{why}; it will be started again")
+        self.look(over=True)
+
+    def clean(self, *, ended: bool) -> None:
+        """This attempt's files, and after the run's end all of them."""
+        self._space.clean(ended=ended)
+
+    def _ready_dataset(self) -> DatasetView:
+        try:
+            dataset = self._tools.datasets.get(self._claim.dataset_id)
+        except NotFound:
+            raise DatasetGone from None
+        if dataset.status != DatasetStatus.READY:
+            raise DatasetGone("The dataset is not ready any more.")
+        return dataset
+
+    def _order(self, dataset: DatasetView, data: Path) -> RunChildOrder:
+        claim, space, settings = self._claim, self._space, self._tools.settings
+        return RunChildOrder(
+            specification=claim.specification,
+            model_id=model_id(claim),
+            data=str(data),
+            options=dataset.options,
+            out=str(space.attempt),
+            cache=str(space.cache),
+            resume_from=str(space.fetch(claim.checkpoint["path"])) if claim.checkpoint else None,
+            encoder_weights=str(settings.encoder_weights) if settings.encoder_weights else None,
+            device=settings.device,
+            threads=settings.threads,
+            nice=settings.nice,
+            checkpoint_s=settings.checkpoint_s,
+        )
 
     def _epoch(self, entry: dict[str, Any]) -> None:
         self._owned(lambda: self._runs.epoch(self._claim, entry))
@@ -167,56 +163,25 @@ class Attempt:
         ours, old = patiently(lambda: self._runs.checkpoint(self._claim, kept))
         if not ours:
             self._files.delete_tree(path)
-            raise Lost
+            raise NotWanted
         if old is not None:
-            with _unimportant("old_checkpoint_not_deleted", self._claim):
+            with self._unimportant("old_checkpoint_not_deleted"):
                 self._files.delete_tree(old)
-
-    def _publish(self, folder: Path) -> str:
-        """The model's files first, then model and run in one transaction: never one without the other."""
-        card = ModelCard.load(folder / "card.json")
-        location = model_folder(card.id, self._claim.fence)
-        for file in sorted(folder.iterdir()):
-            self._files.put(f"{location}/{file.name}", file)
-        done = patiently(lambda: self._runs.succeed(self._claim, card, location))
-        # The database may have done it, and lost the connection before it could say so: the second try was stale then.
-        if not done and self._runs.get(self._claim.id).model_id != card.id:
-            self._files.delete_tree(location)
-            return "cancelled" if self._lease.cancelling else "lost"
-        with _unimportant("left_overs_not_deleted", self._claim):
-            self._files.delete_tree(f"{run_folder(self._claim.id)}/checkpoints")
-            for fence in range(1, self._claim.fence):  # of attempts that were killed while they published
-                self._files.delete_tree(model_folder(card.id, fence))
-        return "succeeded"
-
-    def _wanted(self) -> bool:
-        return not (self._lease.lost or self._lease.cancelling or self._stopping())
-
-    def _look_for_dataset(self) -> None:
-        """Raises DatasetGone once it was deleted: nobody may learn from it any more."""
-        now = time.monotonic()
-        if now - self._looked_at < LOOK_EVERY_S:
-            return
-        self._looked_at = now
-        with suppress(SQLAlchemyError):  # away for a while
-            try:
-                self._find_dataset()
-            except NotFound:
-                raise DatasetGone("The dataset was deleted while the run was using it.") from None
-
-    def _send_log(self, *, now: bool = False) -> None:
-        with _unimportant("log_not_kept", self._claim):
-            self._space.send_log(now=now)
 
     def _owned(self, write: Callable[[], bool]) -> None:
         if not patiently(write):
-            raise Lost
+            raise NotWanted
+
+    @contextmanager
+    def _unimportant(self, event: str) -> Iterator[None]:
+        """A store that is away must not end a run for the sake of a picture."""
+        try:
+            yield
+        except OSError as error:
+            _log.warning(event, run_id=self._claim.id, error=brief(error))
 
 
-@contextmanager
-def _unimportant(event: str, claim: RunClaim) -> Iterator[None]:
-    """A store that is away must not end a run for the sake of a picture."""
-    try:
-        yield
-    except OSError as error:
-        _log.warning(event, run_id=claim.id, error=brief(error))
+def model_id(claim: RunClaim) -> str:
+    """Of the model that the run makes: its name, and enough of its id to be the only one."""
+    slug = _SLUG.sub("-", claim.name.lower()).strip("-")[:40] or "model"
+    return f"{slug}-{claim.id[:8]}"

@@ -13,7 +13,7 @@ LOG_EVERY_S = 5.0
 LOG_BYTES = 4 * 1024 * 1024
 
 
-class Workspace:
+class RunWorkspace:
     """Temporary: whatever must last is in the file store."""
 
     def __init__(self, root: Path, files: FileStore, run_id: str, fence: int) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -20,14 +21,14 @@ from tests.fakes.cards import card
 from tests.fakes.trainee import COMMAND
 from trainer.jobs.child_process import ChildProcess
 from trainer.jobs.lease import Lease
-from trainer.training.runs.run_job import RunSettings, Supervisor
-from trainer.training.runs.run_order import RunChildOrder
+from trainer.training.runs.run_job import RunJob
+from trainer.training.runs.run_tools import RunSettings, RunTools
 
 ENTRY = {"epoch": 1, "train_loss": 0.5, "learning_rate": 0.1, "seconds": 1.0}
 
 
 class Bench:
-    """A supervisor with a real database, store and process; what the process does is a script."""
+    """A run with a real database, store and process; what the process does is a script."""
 
     def __init__(self, tmp_path):
         self.tmp_path = tmp_path
@@ -37,6 +38,7 @@ class Bench:
         self.datasets, self.models = Datasets(self.database), Models(self.database)
         self.files = FileStore(tmp_path / "files")
         self.script, self.orders, self.stop = [], [], False
+        self.meanwhile = lambda: None
         self.error = None
         new = NewDataset(
             owner="me", name="d", format="lgg", options={"mask_suffix": "_m"}, request_id="r", folder="d",
@@ -48,9 +50,8 @@ class Bench:
         run = NewRun("me", "My Net!", self.dataset.id, None, {"epochs": 2}, "req-1")
         self.run_id = self.runs.accept(run).id
         settings = RunSettings(tmp_path / "work", "cpu", 3, 5, 7.0, None, 10.0)
-        self.supervisor = Supervisor(
-            self.runs, self.datasets, self, self.files, settings, lambda: self.stop, self.start
-        )
+        tools = RunTools(self.runs, self.datasets, self, self.files, settings, self.start)
+        self.job = RunJob(tools, lambda: self.stop)
 
     def folder(self, dataset, on_progress):
         if self.error:
@@ -59,14 +60,15 @@ class Bench:
 
     def start(self, order, log):
         self.orders.append(order)
-        return ChildProcess(
-            COMMAND, RunChildOrder(**{**_fields(order), "specification": {"script": self.script}}), log
-        )
+        told = replace(order, specification={"script": self.script})
+        process = ChildProcess(COMMAND, told, log)
+        self.meanwhile()
+        return process
 
     def do(self, *script):
         """One claim, one attempt."""
         self.script = script
-        self.supervisor.run(self.runs.claim_next("w", 10))
+        self.job.run(self.runs.claim_next("w", 10))
         return self.view()
 
     def view(self):
@@ -81,10 +83,6 @@ def bench(tmp_path):
     made = Bench(tmp_path)
     yield made
     made.database.close()
-
-
-def _fields(order):
-    return {name: getattr(order, name) for name in RunChildOrder.__dataclass_fields__}
 
 
 def model(bench):
@@ -183,14 +181,7 @@ def test_pictures_and_log_are_for_the_api_to_read(bench):
 
 
 def cancel_when_started(bench):
-    start = bench.supervisor._start
-
-    def begin(order, log):
-        process = start(order, log)
-        bench.runs.cancel(bench.run_id)
-        return process
-
-    bench.supervisor._start = begin
+    bench.meanwhile = lambda: bench.runs.cancel(bench.run_id)
 
 
 @pytest.mark.parametrize("script", [[["listen"]], [["sleep", 60]], [["deaf"], ["sleep", 60]]])
@@ -224,13 +215,10 @@ def test_cancelled_while_the_dataset_is_fetched(bench):
 
 
 def test_a_worker_that_stops_leaves_the_run_to_another_at_no_cost(bench):
-    start = bench.supervisor._start
-
-    def begin(order, log):
+    def stop():
         bench.stop = True
-        return start(order, log)
 
-    bench.supervisor._start = begin
+    bench.meanwhile = stop
     view = bench.do(["listen"])
     assert (view.status, view.attempts) == (RunStatus.QUEUED, 0)
 
@@ -241,9 +229,9 @@ def test_a_run_that_another_worker_has_taken_over_is_let_go(bench, first, monkey
     said = {"epoch": ["send", {"event": "epoch", "entry": ENTRY}], "checkpoint": checkpoint(bench, 9)}
     bench.script = [said[first], ["sleep", 60]]
     # Nothing but the fence of that write can say that the run is another's.
-    monkeypatch.setattr("trainer.training.runs.run_job.Lease", partial(Lease, every_s=60))
+    monkeypatch.setattr("trainer.jobs.supervision.Lease", partial(Lease, every_s=60))
     taken = bench.runs.claim_next("another", 30)
-    bench.supervisor.run(claim)
+    bench.job.run(claim)
     view = bench.view()
     assert (view.status, view.epochs, view.checkpoint) == (RunStatus.RUNNING, [], None)
     assert bench.runs.renew(taken, 30) == RunStatus.RUNNING
@@ -256,14 +244,8 @@ def test_a_dataset_that_is_gone(bench):
 
 
 def test_a_dataset_that_is_deleted_while_it_is_learned_from(bench, monkeypatch):
-    monkeypatch.setattr("trainer.training.runs.run_attempt.LOOK_EVERY_S", 0.3)
-    start = bench.supervisor._start
-
-    def begin(order, log):
-        bench.datasets.delete(bench.dataset.id)
-        return start(order, log)
-
-    bench.supervisor._start = begin
+    monkeypatch.setattr("trainer.jobs.supervision.LOOK_EVERY_S", 0.3)
+    bench.meanwhile = lambda: bench.datasets.delete(bench.dataset.id)
     begun = time.monotonic()
     assert bench.do(["sleep", 60]).error["code"] == "dataset_gone"
     assert time.monotonic() - begun < 5
@@ -296,22 +278,22 @@ def test_what_killed_workers_have_left_is_swept_up(bench):
     work = bench.tmp_path / "work"
     for name in (bench.run_id, "of-a-run-that-nobody-knows"):
         (work / name / "attempt-1").mkdir(parents=True)
-    bench.supervisor.sweep()
+    bench.job.sweep()
     assert [folder.name for folder in work.iterdir()] == [bench.run_id]
     bench.runs.cancel(bench.run_id)
-    bench.supervisor.sweep()
+    bench.job.sweep()
     assert [*work.iterdir()] == []
 
 
 def test_a_process_that_the_kernel_ended_for_its_memory_is_not_tried_again(bench, monkeypatch):
     counts = iter([3, 4])
-    monkeypatch.setattr("trainer.training.runs.run_attempt.out_of_memory_kills", lambda: next(counts))
+    monkeypatch.setattr("trainer.jobs.child_process.out_of_memory_kills", lambda: next(counts))
     view = bench.do(["kill"])
     assert (view.status, view.error["code"]) == (RunStatus.FAILED, "out_of_memory")
 
 
 def test_a_process_that_somebody_killed_is(bench, monkeypatch):
-    monkeypatch.setattr("trainer.training.runs.run_attempt.out_of_memory_kills", lambda: 3)
+    monkeypatch.setattr("trainer.jobs.child_process.out_of_memory_kills", lambda: 3)
     assert bench.do(["kill"]).status == RunStatus.QUEUED
 
 
@@ -376,14 +358,14 @@ def test_what_nobody_has_thought_of_ends_the_run_with_a_reason(bench, monkeypatc
 
 
 def test_a_worker_that_woke_up_too_late_leaves_the_files_of_the_other_alone(bench, monkeypatch):
-    monkeypatch.setattr("trainer.training.runs.run_job.Lease", partial(Lease, every_s=60))
+    monkeypatch.setattr("trainer.jobs.supervision.Lease", partial(Lease, every_s=60))
     claim = bench.runs.claim_next("w", -1)
     bench.runs.claim_next("another on this host", 30)
     theirs = bench.tmp_path / "work" / bench.run_id / "attempt-2" / "log.txt"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("theirs")
     bench.script = [["send", {"event": "failed", "code": "disk_full", "message": "full"}]]
-    bench.supervisor.run(claim)
+    bench.job.run(claim)
     assert theirs.read_text() == "theirs"
     assert bench.view().status == RunStatus.RUNNING
 
