@@ -14,8 +14,8 @@ from shared.files.paths import pixels_path
 from shared.files.store import FileStore
 from shared.jobs.segmentations import NewSegmentation, SegmentationJobs
 from trainer.engines.warm_models import ServedModel, WarmModels
-from trainer.inference.claims import Leases
-from trainer.inference.worker import InferenceWorker
+from trainer.inference.held_claims import HeldClaims
+from trainer.inference.slice_worker import SliceWorker
 
 
 class _Memory:
@@ -43,7 +43,7 @@ def measure(model: ServedModel, arrays: Sequence[bytes], jobs_to_do: int) -> Rat
         ]
         models = WarmModels(lambda _: model, limit=1)
         models.warm_up(model.id)
-        worker = InferenceWorker(jobs, files, link, models, Leases(jobs, "benchmark", 60))  # type: ignore[arg-type]
+        worker = SliceWorker(jobs, files, link, models, HeldClaims(jobs, "benchmark", 60))  # type: ignore[arg-type]
         cpu, started = time.process_time(), time.perf_counter()
         worker.start()
         for message in messages:

@@ -12,9 +12,9 @@ from shared.jobs.segmentations import SegmentationJobs
 from trainer.engines.open_engine import resolve_device
 from trainer.engines.opening import ModelFolders, Opener
 from trainer.engines.warm_models import WarmModels
-from trainer.inference.claims import Leases
+from trainer.inference.held_claims import HeldClaims
 from trainer.inference.redis_link import RedisLink
-from trainer.inference.worker import InferenceWorker
+from trainer.inference.slice_worker import SliceWorker
 from trainer.periodic import Periodic
 from trainer.presence import Capabilities
 from trainer.settings import WorkerSettings
@@ -23,7 +23,7 @@ from trainer.volumes.volume_loop import VolumeLoop
 _log = structlog.get_logger(__name__)
 
 
-class Inference:
+class InferenceWorker:
     """What a worker of the queue `inference` does beside showing life, on one device."""
 
     def __init__(
@@ -39,20 +39,20 @@ class Inference:
         device = resolve_device(settings.device)
         self._opener = Opener(registry, folders, device, settings.engine, settings.cache_dir)
         self.models = WarmModels(self._opener, settings.warm_models)
-        leases = Leases(jobs, worker_id, settings.store.lease_s)
+        held = HeldClaims(jobs, worker_id, settings.store.lease_s)
         self._link = RedisLink(settings.store.redis_url)
-        self.worker = InferenceWorker(jobs, files, self._link, self.models, leases)
+        self.worker = SliceWorker(jobs, files, self._link, self.models, held)
         self.volumes = VolumeLoop(
             jobs,
             files,
             self.models,
-            leases,
-            self.worker.ends,
+            held,
+            self.worker.completion,
             forward=self.worker.forward.submit,
             settings=settings.volumes,
         )
         # Three chances before a lease runs out.
-        self._renewal = Periodic("leases", leases.renew, settings.store.lease_s / 3)
+        self._renewal = Periodic("leases", held.renew, settings.store.lease_s / 3)
 
     def start(self) -> None:
         """The default model is warm when this returns, unless it cannot be: then its jobs fail with the reason."""
@@ -67,7 +67,7 @@ class Inference:
         self._renewal.start()
 
     def stop(self, drain_s: float) -> None:
-        """Leases are prolonged until the last job has ended."""
+        """HeldClaims are prolonged until the last job has ended."""
         deadline = time.monotonic() + drain_s
         self.volumes.halt()
         self.worker.close(drain_s)

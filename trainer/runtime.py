@@ -27,14 +27,14 @@ from shared.registry.cards import InvalidCard
 from trainer.encoder_weights import LOOK_EVERY_S, EncoderWeights
 from trainer.inference.promotion import PROMOTE_S, Promotion
 from trainer.inference.redis_link import COMMAND_S
-from trainer.inference_worker import Inference
+from trainer.inference_worker import InferenceWorker
 from trainer.logs import brief
 from trainer.periodic import Periodic
 from trainer.presence import BEAT_S, Capabilities, Presence
 from trainer.reconciler import Reconciler
 from trainer.settings import VERSION, WorkerSettings
 from trainer.training_worker import TrainingWorker
-from trainer.volumes.workspace import Sweeper
+from trainer.volumes.volume_workspace import VolumeSweeper
 
 _log = structlog.get_logger(__name__)
 RECONCILE_S = 2.0
@@ -85,10 +85,10 @@ class WorkerRuntime:
         files = FileStore(store.store_url)
         self._registry = Models(self._database)
         self._redis = redis.Redis.from_url(store.redis_url, socket_timeout=COMMAND_S)
-        self._inference: Inference | None = None
+        self._inference: InferenceWorker | None = None
         queues = list(queues)
         if Queue.INFERENCE in queues:
-            self._inference = Inference(settings, self._worker_id, self._registry, jobs, files)
+            self._inference = InferenceWorker(settings, self._worker_id, self._registry, jobs, files)
         self._training = (
             TrainingWorker(settings, self._worker_id, self._database, files) if Queue.TRAINING in queues else None
         )
@@ -112,7 +112,7 @@ class WorkerRuntime:
             promotion = Promotion(self._registry, workers, self._inference.models, self._presence.beat)
             self._chores.append(Periodic("promotion", promotion.run, PROMOTE_S))
             self._chores.append(
-                Periodic("volumes", Sweeper(settings.volumes.work_dir, jobs, files).run, SWEEP_S, jitter=0.25)
+                Periodic("volumes", VolumeSweeper(settings.volumes.work_dir, jobs, files).run, SWEEP_S, jitter=0.25)
             )
         self._encoder_weights = EncoderWeights(settings.encoder_weights)
         if self._training is not None:

@@ -71,7 +71,7 @@ class WorkerSettings:
 
     @property
     def volumes(self) -> VolumeSettings:
-        """For the lane of volumes."""
+        """For the loop of volumes."""
         return VolumeSettings(
             work_dir=self.store.data_dir / "work" / "segmentations",
             max_voxels=self.max_volume_voxels,

@@ -10,7 +10,7 @@ from shared.files.store import FileStore
 from shared.jobs.datasets import Datasets
 from shared.jobs.evaluations import Evaluations
 from shared.jobs.training_runs import TrainingRuns
-from trainer.datasets.local_copies import LocalDatasets
+from trainer.datasets.local_datasets import LocalDatasets
 from trainer.datasets.validation_job import SWEEP_S, ValidationJob
 from trainer.engines.opening import ModelFolders
 from trainer.evaluation.evaluation_job import EvaluationJob

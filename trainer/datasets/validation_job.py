@@ -9,7 +9,7 @@ from shared.contract.errors import DatasetError, JobFailed
 from shared.datasets.base import Finding, SliceDataset
 from shared.datasets.validate import Report, look_through
 from shared.jobs.datasets import DatasetClaim, Datasets
-from trainer.datasets.local_copies import LocalDatasets
+from trainer.datasets.local_datasets import LocalDatasets
 from trainer.jobs.lease import Lease
 from trainer.jobs.patience import NotWanted
 from trainer.jobs.sweep import found

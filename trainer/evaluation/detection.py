@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from trainer.evaluation.numbers import interval, number
-from trainer.evaluation.summaries import Sample, not_empty
+from trainer.evaluation.summaries import PatientSample, not_empty
 from trainer.metrics.basics import area_under_curve
 from trainer.metrics.bootstrap import Bootstrap
 from trainer.metrics.overlap import FN, FP
@@ -18,7 +18,7 @@ from trainer.metrics.overlap import FN, FP
 Z = 1.959963984540054
 
 
-def detection(sample: Sample) -> dict[str, Any]:
+def detection(sample: PatientSample) -> dict[str, Any]:
     """{slice, patient}: the mask says yes where it holds anything; of a patient's slices the highest counts."""
     patients = np.arange(len(sample.measured))
     highest_S = np.concatenate([one.highest_S for one in sample.measured] or [np.zeros(0)])

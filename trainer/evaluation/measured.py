@@ -17,7 +17,7 @@ Pairs = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Place:
+class KeptSlice:
     """One slice to look at later: where it is, and both masks, eight pixels a byte."""
 
     item: SliceFile
@@ -51,7 +51,7 @@ class Measured:
     pixel_mm2: float | None
     several_sizes: bool
     gaps: bool
-    place: Place
+    place: KeptSlice
 
     @property
     def counts_4(self) -> np.ndarray:
@@ -119,13 +119,13 @@ def _classes(volume: Volume, pairs: Pairs) -> np.ndarray:
 
 def _place(
     volume: Volume, counts_S4: np.ndarray, truth: Sequence[np.ndarray], found: Sequence[np.ndarray]
-) -> Place:
+) -> KeptSlice:
     """The slice with the largest true area; with the largest prediction where there is no tumour; else the middle."""
     true_S, found_S = counts_S4[:, [TP, FN]].sum(axis=1), counts_S4[:, [TP, FP]].sum(axis=1)
     largest = next((areas_S.argmax() for areas_S in (true_S, found_S) if areas_S.any()), len(truth) // 2)
     s = int(largest)
     height, width = truth[s].shape
-    return Place(volume.items[s], (height, width), np.packbits(truth[s]), np.packbits(found[s]))
+    return KeptSlice(volume.items[s], (height, width), np.packbits(truth[s]), np.packbits(found[s]))
 
 
 def _unpacked(bits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -13,7 +13,7 @@ from trainer.evaluation.detection import detection
 from trainer.evaluation.measured import Measured
 from trainer.evaluation.numbers import number
 from trainer.evaluation.policy import POLICY
-from trainer.evaluation.summaries import Sample, Units, class_dice, counted, summarise
+from trainer.evaluation.summaries import PatientSample, Units, class_dice, counted, summarise
 from trainer.evaluation.words import patients as so_many
 
 _FEW = 10  # patients below which no interval is to be trusted
@@ -58,7 +58,7 @@ def result_of(asked: Asked, ours: Answered, theirs: Answered | None = None) -> d
     answers = [ours] if theirs is None else [ours, theirs]
     sides = _sides(answers)
     units = Units.of(ours.measured)
-    fresh = Sample([ours.measured[n] for n in sides.fresh], units)
+    fresh = PatientSample([ours.measured[n] for n in sides.fresh], units)
     overlap = _overlap(answers, sides)
     return {
         "model": _model(ours),
@@ -140,7 +140,7 @@ def _overlap(answers: Sequence[Answered], sides: _Sides) -> dict[str, Any]:
     }
 
 
-def _tests(sample: Sample, cohorts: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def _tests(sample: PatientSample, cohorts: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     areas = sample.predicted_areas_P, sample.true_areas_P, sample.units.area
     scores = {
         one.patient: float(d) for one, d in zip(sample.measured, sample.by_patient["dice"], strict=True)
@@ -152,8 +152,8 @@ def _tests(sample: Sample, cohorts: Mapping[str, Mapping[str, str]]) -> dict[str
     }
 
 
-def _comparison(fresh: Sample, sides: _Sides, theirs: Answered) -> dict[str, Any]:
-    other = Sample([theirs.measured[n] for n in sides.fresh], fresh.units)
+def _comparison(fresh: PatientSample, sides: _Sides, theirs: Answered) -> dict[str, Any]:
+    other = PatientSample([theirs.measured[n] for n in sides.fresh], fresh.units)
     compared = statistics.comparison(fresh.by_patient["dice"], other.by_patient["dice"])
     return compared | {"against": summarise(other)}
 
@@ -161,16 +161,16 @@ def _comparison(fresh: Sample, sides: _Sides, theirs: Answered) -> dict[str, Any
 def _seen(ours: Answered, sides: _Sides, units: Units) -> dict[str, Any] | None:
     if not sides.seen:
         return None
-    return {"patients": len(sides.seen)} | summarise(Sample([ours.measured[n] for n in sides.seen], units))
+    return {"patients": len(sides.seen)} | summarise(PatientSample([ours.measured[n] for n in sides.seen], units))
 
 
 def _per_patient(
     asked: Asked, answers: Sequence[Answered], sides: _Sides, units: Units
 ) -> list[dict[str, Any]]:
     ours, *others = answers
-    sample, seen = Sample(ours.measured, units), set(sides.seen)
+    sample, seen = PatientSample(ours.measured, units), set(sides.seen)
     # At most one other model.
-    theirs = [Sample(other.measured, units).by_patient["dice"] for other in others]
+    theirs = [PatientSample(other.measured, units).by_patient["dice"] for other in others]
     values = sample.by_patient
     rows = []
     for n, one in enumerate(ours.measured):

@@ -49,7 +49,7 @@ class Units:
 
 
 @dataclass(frozen=True)
-class Sample:
+class PatientSample:
     """Some patients, as arrays; `bootstrap` draws from these very patients."""
 
     measured: Sequence[Measured]
@@ -121,7 +121,7 @@ def volume_overlaps(counts_P4: np.ndarray) -> Values:
     return values | {name: np.where(empty, _BOTH_EMPTY, values[name]) for name in _AGREEMENT}
 
 
-def summarise(sample: Sample) -> dict[str, Any]:
+def summarise(sample: PatientSample) -> dict[str, Any]:
     """Each measure -> {slice, patient, pooled}, each {mean, median, ci95, n, excluded}."""
     patients = np.arange(len(sample.measured))
     pooled = _pooled(sample)
@@ -151,7 +151,7 @@ def spread(values_N: np.ndarray, patient_N: np.ndarray, bootstrap: Bootstrap) ->
     }
 
 
-def class_dice(sample: Sample, classes: Sequence[str]) -> list[dict[str, Any]]:
+def class_dice(sample: PatientSample, classes: Sequence[str]) -> list[dict[str, Any]]:
     """Volume Dice of each class, in the order of the pairs that were measured."""
     patients = np.arange(len(sample.measured))
     found = []
@@ -163,7 +163,7 @@ def class_dice(sample: Sample, classes: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
-def counted(sample: Sample) -> dict[str, int]:
+def counted(sample: PatientSample) -> dict[str, int]:
     """How many there are, and how many of the kinds that the policy is about."""
     found_S, true_S = not_empty(sample.counts_S4, FP), not_empty(sample.counts_S4, FN)
     found_P, true_P = not_empty(sample.counts_P4, FP), not_empty(sample.counts_P4, FN)
@@ -183,7 +183,7 @@ def counted(sample: Sample) -> dict[str, int]:
     }
 
 
-def _pooled(sample: Sample) -> dict[str, dict[str, Any]]:
+def _pooled(sample: PatientSample) -> dict[str, dict[str, Any]]:
     """All pixels together: one value each, so that there is no median; distances cannot be pooled."""
     n, bootstrap = len(sample.counts_S4), sample.bootstrap
     values = {

@@ -11,7 +11,7 @@ _LEVELS = ("slice", "patient", "pooled")
 
 
 @dataclass(frozen=True)
-class Measure:
+class MeasureRow:
     """A row of the table of measures: a cell for each of slice, patient and pooled."""
 
     name: str
@@ -88,7 +88,7 @@ def headline(result: Mapping[str, Any], *, synthetic: bool) -> str:
     return meaning
 
 
-def measures(result: Mapping[str, Any], *, synthetic: bool) -> list[Measure]:
+def measures(result: Mapping[str, Any], *, synthetic: bool) -> list[MeasureRow]:
     """The rows of the table."""
     agreement = "pixels in agreement" if synthetic else "pixel accuracy"
     shares = (
@@ -104,12 +104,12 @@ def measures(result: Mapping[str, Any], *, synthetic: bool) -> list[Measure]:
         ("accuracy", agreement, "of all pixels, the share that is right; nearly 1 even for an empty mask"),
     )
     distance, area = unit_name(result["hd95"]["unit"]), unit_name(result["area_error"]["unit"])
-    rows = [Measure(title, meaning, _cells(result[key]), False) for key, title, meaning in shares]
+    rows = [MeasureRow(title, meaning, _cells(result[key]), False) for key, title, meaning in shares]
     rows.append(
-        Measure(f"HD95, {distance}", "distance of the outlines; 0 is best", _cells(result["hd95"]), True)
+        MeasureRow(f"HD95, {distance}", "distance of the outlines; 0 is best", _cells(result["hd95"]), True)
     )
     rows.append(
-        Measure(f"area error, {area}", "predicted minus true; 0 is best", _cells(result["area_error"]), True)
+        MeasureRow(f"area error, {area}", "predicted minus true; 0 is best", _cells(result["area_error"]), True)
     )
     return rows
 

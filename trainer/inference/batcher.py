@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from trainer.inference.stage import Closed, Stage
+from trainer.inference.batch_stage import BatchStage, Closed
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,7 +27,7 @@ class Batcher(Generic[Item, Result]):
         key: Callable[[Item], Hashable] | None = None,
     ) -> None:
         self._run = run
-        self._stage: Stage[tuple[Item, Callable[[Result | Exception], None]]] = Stage(
+        self._stage: BatchStage[tuple[Item, Callable[[Result | Exception], None]]] = BatchStage(
             name,
             self._handle,
             max_batch=(lambda entry: max_batch(entry[0])) if callable(max_batch) else max_batch,

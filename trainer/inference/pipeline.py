@@ -25,7 +25,7 @@ UNLIKE_DETAIL = (
 )
 
 
-class Measured(NamedTuple):
+class MeasuredSlice(NamedTuple):
     """What a job ends with: `result` as in the API, the published map as PNG bytes, warnings.
 
     `labels_png` where the model tells several classes apart.
@@ -58,7 +58,7 @@ def measured(
     size: tuple[int, int],
     spacing: Spacing | None,
     threshold: float | None,
-) -> Measured:
+) -> MeasuredSlice:
     """The network's answer for one image -> the mask, from the very 8-bit map that is published, and what is said."""
     height, width = size
     level = model.threshold if threshold is None else threshold
@@ -74,7 +74,7 @@ def measured(
         pixel_mm2 = spacing[0] * spacing[1] if spacing else None
         result["classes"] = classes_of(labels_HW, model.classes, pixel_mm2=pixel_mm2)
         labels_png = label_png(labels_HW)
-    return Measured(result, grey_png(probability_HW), _warnings(model, output.strangeness_BS), labels_png)
+    return MeasuredSlice(result, grey_png(probability_HW), _warnings(model, output.strangeness_BS), labels_png)
 
 
 def _warnings(model: ServedModel, strangeness_S: np.ndarray) -> list[dict[str, Any]]:

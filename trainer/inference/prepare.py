@@ -12,8 +12,8 @@ from shared.files.paths import pixels_path
 from shared.files.store import FileStore
 from shared.jobs.segmentations import Claim
 from trainer.engines.warm_models import ServedModel, WarmModels
-from trainer.inference.claims import Leases
-from trainer.inference.finish import Ends
+from trainer.inference.completion import Completion
+from trainer.inference.held_claims import HeldClaims
 from trainer.inference.job import Job, Stopwatch, now_utc
 from trainer.inference.pipeline import pixels_of
 from trainer.inference.redis_link import RedisLink
@@ -34,14 +34,14 @@ class Prepare:
         files: FileStore,
         link: RedisLink,
         models: WarmModels,
-        leases: Leases,
-        ends: Ends,
+        held: HeldClaims,
+        completion: Completion,
         *,
         forward: Ready,
         back: Ready,
     ) -> None:
         self._files, self._link, self._models = files, link, models
-        self._leases, self._ends = leases, ends
+        self._held, self._completion = held, completion
         self._forward, self._back = forward, back
 
     def __call__(self, waiting: Sequence[SegmentMessage | Job]) -> None:
@@ -52,7 +52,7 @@ class Prepare:
         if not warm:
             return
         for job, npy in zip(warm, self._link.pixels([job.claim.id for job in warm]), strict=True):
-            with self._ends.guard(job):
+            with self._completion.guard(job):
                 self._prepare(job, npy)
                 self._forward(job)
 
@@ -61,7 +61,7 @@ class Prepare:
             return []
         ids = list(dict.fromkeys(message.job_id for message in messages))
         try:
-            claims = self._leases.claim(ids)
+            claims = self._held.claim(ids)
         except SQLAlchemyError as error:
             # The rows are still queued: the reconciler sends them again once the database is back.
             _log.warning("not_claimed", jobs=len(ids), error=brief(error))
@@ -73,7 +73,7 @@ class Prepare:
         """A volume is only sent here by a worker of a release that knew none: it is given back, and sent rightly."""
         if claim.kind == SegmentationKind.PICTURE:
             return True
-        self._leases.give_back(claim)
+        self._held.give_back(claim)
         return False
 
     def _has_model(self, job: Job) -> bool:
@@ -85,7 +85,7 @@ class Prepare:
 
     def _model_known(self, job: Job, known: ServedModel | ServiceError) -> None:
         if isinstance(known, ServiceError):
-            self._ends.fail(job, known)
+            self._completion.fail(job, known)
         else:
             self._back(job)
 

@@ -65,7 +65,7 @@ def _fetched(order: VolumeChildOrder, pipe: EventPipe) -> dict[str, list[Path]]:
 
 def _stored(order: VolumeChildOrder, folder: Path) -> dict[str, str]:
     from trainer.volumes.dicomweb import store_for
-    from trainer.volumes.workspace import SEGMENTATION
+    from trainer.volumes.volume_workspace import SEGMENTATION
 
     assert order.dicomweb is not None
     return store_for(order.dicomweb, folder / SEGMENTATION)

@@ -25,7 +25,7 @@ from trainer.volumes.dicom.segmentation_object import SegmentationObject, Segmen
 from trainer.volumes.nifti_mask import nifti_mask
 from trainer.volumes.reading import Study
 from trainer.volumes.volume_order import LABEL, PROBABILITY, VolumeChildOrder
-from trainer.volumes.workspace import LABELS_ZIP, NIFTI, PROBABILITY_ZIP, SEGMENTATION
+from trainer.volumes.volume_workspace import LABELS_ZIP, NIFTI, PROBABILITY_ZIP, SEGMENTATION
 
 TUMOUR = [(1, "tumour")]  # of a binary model
 Progress = Callable[[float], None]

@@ -18,9 +18,9 @@ from shared.volumes.grid import Plane
 from shared.volumes.voxel_size import MaybeSpacing
 from trainer.engines.engine import EngineOutput
 from trainer.engines.warm_models import ServedModel
+from trainer.inference.batch_stage import Closed
 from trainer.inference.forward import Outcome, Submit, VolumeSlice
 from trainer.inference.job import Stopwatch
-from trainer.inference.stage import Closed
 from trainer.volumes.arrays import new_array
 from trainer.volumes.axial_cut import Cut
 from trainer.volumes.volume_order import LABEL, PROBABILITY, VOLUME
@@ -48,7 +48,7 @@ class Passed:
         return self.unlike > _UNLIKE_SHARE * max(self.shown, 1)
 
 
-class Slices(Sequence[np.ndarray]):
+class VolumeSlices(Sequence[np.ndarray]):
     """The slices (H, W, C) of a stored volume with the channels that a model takes; on disk until one is asked for."""
 
     def __init__(self, volume_DHWC: np.ndarray, channels: tuple[int, ...]) -> None:
@@ -87,7 +87,7 @@ def pass_slices(
     if model.classes:
         made.append(new_array(folder / LABEL, np.uint8, stored))
     cut = Cut.of(plane, stored)  # from here on D, H and W are the network's
-    slices = Slices(cut.view(volume_DHWC), channels)
+    slices = VolumeSlices(cut.view(volume_DHWC), channels)
     pixel_mm = cut.spacing(spacing_mm)
     answers = _Answers(model, pixel_mm, *map(cut.view, made))
     way = _Way(model, slices, pixel_mm, submit)
@@ -112,7 +112,7 @@ def pass_slices(
 class _Way:
     """Slices to the network and its answers back; what comes next is prepared while the network is at work."""
 
-    def __init__(self, model: ServedModel, slices: Slices, pixel_mm: PixelSpacing, submit: Submit) -> None:
+    def __init__(self, model: ServedModel, slices: VolumeSlices, pixel_mm: PixelSpacing, submit: Submit) -> None:
         self._model, self._slices, self._pixel_mm, self._submit = model, slices, pixel_mm, submit
         self._at_once = max(1, model.engine.max_batch // SHARE)
         self._answers: queue.SimpleQueue[tuple[int, VolumeSlice, Outcome]] = queue.SimpleQueue()

@@ -1,4 +1,4 @@
-"""What the lane of volumes needs to know."""
+"""What the loop of volumes needs to know."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ GIB = 1024**3
 class VolumeSettings:
     """`max_bytes` is what may be sent or fetched of one volume; `memory_bytes` bounds the child's address space.
 
-    One volume may take `timeout_s`, for it holds the lane. `nice` lets single slices come first.
+    One volume may take `timeout_s`, for the others wait for it. `nice` lets single slices come first.
     """
 
     work_dir: Path

@@ -28,7 +28,7 @@ from trainer.volumes.forward import Passed, pass_slices
 from trainer.volumes.settings import VolumeSettings
 from trainer.volumes.volume_failures import WORDS
 from trainer.volumes.volume_order import VolumeChildOrder
-from trainer.volumes.workspace import VolumeWorkspace
+from trainer.volumes.volume_workspace import VolumeWorkspace
 
 _log = structlog.get_logger(__name__)
 PROGRESS_S = 1.0

@@ -19,17 +19,17 @@ from shared.contract.messages import SegmentVolumeMessage
 from shared.files.store import FileStore
 from shared.jobs.segmentations import Claim, SegmentationJobs
 from trainer.engines.warm_models import ServedModel, WarmModels
-from trainer.inference.claims import Leases
-from trainer.inference.finish import Ends
+from trainer.inference.batch_stage import Closed
+from trainer.inference.completion import Completion
 from trainer.inference.forward import Submit
+from trainer.inference.held_claims import HeldClaims
 from trainer.inference.job import Job, now_utc
-from trainer.inference.stage import Closed
 from trainer.jobs.claim_loop import ClaimLoop
 from trainer.jobs.patience import TICK_S
 from trainer.logs import brief
 from trainer.volumes.settings import VolumeSettings
 from trainer.volumes.volume_attempt import VolumeAttempt
-from trainer.volumes.workspace import VolumeWorkspace, forget_source
+from trainer.volumes.volume_workspace import VolumeWorkspace, forget_source
 
 _log = structlog.get_logger(__name__)
 
@@ -42,14 +42,14 @@ class VolumeLoop:
         jobs: SegmentationJobs,
         files: FileStore,
         models: WarmModels,
-        leases: Leases,
-        ends: Ends,
+        held: HeldClaims,
+        completion: Completion,
         *,
         forward: Submit,
         settings: VolumeSettings,
     ) -> None:
         self._jobs, self._files, self._models = jobs, files, models
-        self._leases, self._ends, self._forward = leases, ends, forward
+        self._held, self._completion, self._forward = held, completion, forward
         self._settings = settings
         self._hints: OrderedDict[str, SegmentVolumeMessage] = OrderedDict()
         self._lock = threading.Lock()
@@ -77,7 +77,7 @@ class VolumeLoop:
         """The job of the first hint that nobody has followed yet."""
         while not self._loop.stopping and (job_id := self._next()) is not None:
             try:
-                for claim in self._leases.claim([job_id]):
+                for claim in self._held.claim([job_id]):
                     return claim
             except SQLAlchemyError as error:  # the row is still there: the reconciler sends it again
                 _log.warning("volume_not_claimed", job_id=job_id, error=brief(error))
@@ -90,12 +90,12 @@ class VolumeLoop:
     def _do(self, claim: Claim) -> None:
         job = Job(claim, now_utc())
         space = VolumeWorkspace(self._settings.work_dir, self._files, claim.id, claim.fence)
-        with self._ends.guard(job), space:
+        with self._completion.guard(job), space:
             job.model = self._warm(claim)
             result, warnings = self._attempt(job, job.model, space).run()
             self._check(claim)  # nothing is written for a job that was deleted meanwhile
             space.publish()
-            self._ends.succeed([(job, result, warnings)])
+            self._completion.succeed([(job, result, warnings)])
         forget_source(claim.id, self._jobs, self._files)
 
     def _attempt(self, job: Job, model: ServedModel, space: VolumeWorkspace) -> VolumeAttempt:
@@ -122,10 +122,10 @@ class VolumeLoop:
 
     def _let_go(self, claim: Claim) -> bool:
         """The row says that the job is not ours any more: the next check breaks off."""
-        self._leases.drop([claim])
+        self._held.drop([claim])
         return False
 
     def _check(self, claim: Claim) -> None:
         """Raise Closed where the work is not to go on: the worker stops, or the job was taken from it."""
-        if self._loop.stopping or not self._leases.holds(claim):
+        if self._loop.stopping or not self._held.holds(claim):
             raise Closed("volumes")

@@ -22,7 +22,7 @@ from tests.fakes.datasets import picture_files
 from tests.fakes.study import make_study
 from tests.fakes.volumes import case_files
 from tests.service.conftest import Api
-from trainer.datasets.local_copies import LocalDatasets
+from trainer.datasets.local_datasets import LocalDatasets
 from trainer.datasets.validation_job import ValidationJob
 
 URL = "/v1/datasets"

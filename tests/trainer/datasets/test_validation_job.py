@@ -19,7 +19,7 @@ from shared.jobs.datasets import DatasetClaim, Datasets, DatasetView, NewDataset
 from tests.fakes import zips
 from tests.fakes.datasets import picture_files
 from trainer.datasets import validation_job as module
-from trainer.datasets.local_copies import LocalDatasets
+from trainer.datasets.local_datasets import LocalDatasets
 from trainer.datasets.validation_job import ValidationJob
 from trainer.jobs.claim_loop import ClaimLoop
 from trainer.tasks.validate_dataset import validate_dataset

@@ -7,7 +7,7 @@ from tests.fakes.evaluation import EMPTY, square
 from tests.trainer.evaluation.test_measured import volume
 from trainer.evaluation.detection import auc_interval, detection, wilson
 from trainer.evaluation.measured import measure
-from trainer.evaluation.summaries import Sample, Units
+from trainer.evaluation.summaries import PatientSample, Units
 from trainer.metrics.basics import area_under_curve
 from trainer.metrics.bootstrap import Bootstrap
 
@@ -18,7 +18,7 @@ def sample(*pairs):
     made = [
         measure(volume([picture[c] for c in truth], [picture[c] for c in found])) for truth, found in pairs
     ]
-    return Sample(made, Units(False))
+    return PatientSample(made, Units(False))
 
 
 def test_shares_are_of_the_slices_and_of_the_patients_that_they_are_about():
@@ -45,7 +45,7 @@ def test_what_there_is_none_of_has_no_share():
 
 
 def test_nobody_is_nothing():
-    found = detection(Sample([], Units(False)))
+    found = detection(PatientSample([], Units(False)))
     assert found["slice"]["n"] == 0
     assert found["patient"]["auc"]["value"] is None
 

@@ -5,13 +5,13 @@ import pytest
 from tests.fakes.evaluation import EMPTY, square
 from tests.trainer.evaluation.test_measured import volume
 from trainer.evaluation.measured import measure
-from trainer.evaluation.summaries import Sample, Units, class_dice, counted, summarise
+from trainer.evaluation.summaries import PatientSample, Units, class_dice, counted, summarise
 
 HALF = square(width=2)
 
 
 def sample(*volumes, **options):
-    return Sample(
+    return PatientSample(
         [measure(volume(truth, found, **options)) for truth, found in volumes], Units(bool(options))
     )
 
@@ -57,11 +57,11 @@ def test_areas_and_distances_are_in_millimetres_where_all_spacings_are_known():
     truth, found = [square(), square()], [square(width=3), square()]
     known = measure(volume(truth, found, spacing=(5.0, 0.5, 2.0)))
     unknown = measure(volume(truth, found))
-    in_mm = summarise(Sample([known], Units.of([known])))
+    in_mm = summarise(PatientSample([known], Units.of([known])))
     assert (in_mm["area_error"]["unit"], in_mm["hd95"]["unit"]) == ("mm2", "mm")
     assert in_mm["area_error"]["patient"]["mean"] == -4 * 0.5 * 2.0
     assert in_mm["hd95"]["slice"]["mean"] == pytest.approx(2.0 / 2)  # one column too few of 2 mm, then none
-    mixed = summarise(Sample([known, unknown], Units.of([known, unknown])))
+    mixed = summarise(PatientSample([known, unknown], Units.of([known, unknown])))
     assert (mixed["area_error"]["unit"], mixed["hd95"]["unit"]) == ("pixels", "pixels")
     assert mixed["area_error"]["patient"]["mean"] == -4
 
@@ -111,7 +111,7 @@ def test_classes_have_their_own_dice():
         measure(volume([square(label=1)], [square(label=1, width=2)]), pairs),
         measure(volume([square(label=2)], [square(label=1)]), pairs),
     ]
-    first, second = class_dice(Sample(measured, Units(False)), ("core", "oedema"))
+    first, second = class_dice(PatientSample(measured, Units(False)), ("core", "oedema"))
     assert (first["label"], first["name"]) == (1, "core")
     assert first["dice"]["patient"]["mean"] == pytest.approx((2 / 3 + 0) / 2, rel=1e-5)
     assert (
@@ -121,7 +121,7 @@ def test_classes_have_their_own_dice():
 
 
 def test_nobody_has_no_numbers():
-    result = summarise(Sample([], Units(False)))
+    result = summarise(PatientSample([], Units(False)))
     nothing = {"mean": None, "median": None, "ci95": None, "n": 0, "excluded": 0}
     assert all(
         values[level] == nothing for values in result.values() for level in ("slice", "patient", "pooled")

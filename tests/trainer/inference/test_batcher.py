@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainer.inference.batch_stage import Closed
 from trainer.inference.batcher import Batcher
-from trainer.inference.stage import Closed
 
 
 def batcher_of(run, **options):

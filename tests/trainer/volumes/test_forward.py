@@ -8,7 +8,7 @@ from shared.registry.cards import Label
 from tests.fakes.cards import card
 from tests.fakes.inference import MEASURES, FakeEngine, served
 from trainer.engines.engine import EngineOutput
-from trainer.inference.stage import Closed
+from trainer.inference.batch_stage import Closed
 from trainer.volumes.forward import SHARE, pass_slices
 from trainer.volumes.volume_order import LABEL, PROBABILITY, VOLUME
 

@@ -13,11 +13,11 @@ from shared.files.paths import probability_zip_path, segmentation_folder, source
 from shared.jobs.segmentations import NewSegmentation
 from tests.fakes.inference import SIZE, FakeEngine, FakeLink, served
 from trainer.engines.warm_models import WarmModels
-from trainer.inference.claims import Leases
-from trainer.inference.worker import InferenceWorker
+from trainer.inference.held_claims import HeldClaims
+from trainer.inference.slice_worker import SliceWorker
 from trainer.volumes.settings import VolumeSettings
 from trainer.volumes.volume_loop import VolumeLoop
-from trainer.volumes.workspace import Sweeper
+from trainer.volumes.volume_workspace import VolumeSweeper
 
 # What it does is what the source says: the stored file of these tests is a line of Python.
 CHILD = """
@@ -53,16 +53,16 @@ class Bench:
         self.jobs, self.files, self.link = jobs, files, FakeLink()
         self.engine = engine or FakeEngine()
         self.models = WarmModels(lambda id: served(self.engine, id), limit=3)
-        self.leases = Leases(jobs, "w1", 10)
+        self.held = HeldClaims(jobs, "w1", 10)
         self.work = tmp_path / "work"
         settings = VolumeSettings(self.work, command=(sys.executable, "-c", CHILD), **changes)
-        self.worker = InferenceWorker(jobs, files, self.link, self.models, self.leases)
+        self.worker = SliceWorker(jobs, files, self.link, self.models, self.held)
         self.volumes = VolumeLoop(
             jobs,
             files,
             self.models,
-            self.leases,
-            self.worker.ends,
+            self.held,
+            self.worker.completion,
             forward=self.worker.forward.submit,
             settings=settings,
         )
@@ -160,7 +160,7 @@ def test_a_deleted_volume_stops_at_once_and_leaves_nothing(bench):
     bench.until(lambda: list(bench.work.glob("*/volume.npy")))
     bench.jobs.delete_pixels(id)
     bench.files.delete_tree(segmentation_folder(id))
-    bench.leases.renew()
+    bench.held.renew()
     bench.until(lambda: not list(bench.work.glob("*")), 5)
     assert not bench.files.exists(segmentation_folder(id))
 
@@ -221,7 +221,7 @@ def test_what_was_sent_is_swept_once_its_job_has_ended(bench, jobs, files):
         files.write(source_path(new.id), b"as sent")
         jobs.accept(new)
     jobs.cancel(ended.id)
-    Sweeper(bench.work, jobs, files).run()
+    VolumeSweeper(bench.work, jobs, files).run()
     assert not files.exists(source_path(ended.id))
     assert files.exists(source_path(waits.id))
 
@@ -245,7 +245,7 @@ def test_a_single_slice_overtakes_a_volume(bench, accept):
         bench.until(lambda id=slice_: bench.jobs.get(id).ended, 5)
     assert not bench.jobs.get(volume).ended
     bench.jobs.cancel(volume)
-    bench.leases.renew()
+    bench.held.renew()
 
 
 def test_a_hint_that_comes_again_and_again_is_one(bench):
@@ -264,7 +264,7 @@ def test_progress_is_told(bench):
     bench.until(lambda: bench.jobs.get(id).progress > 0)
     assert bench.jobs.get(id).progress == pytest.approx(0.1)
     bench.jobs.cancel(id)
-    bench.leases.renew()
+    bench.held.renew()
 
 
 def test_folders_of_killed_workers_are_swept_and_others_are_not(bench, jobs, files):
@@ -272,7 +272,7 @@ def test_folders_of_killed_workers_are_swept_and_others_are_not(bench, jobs, fil
     bench.until(lambda: list(bench.work.glob("*/volume.npy")))
     for name in (f"{id}.7", "nobody.1"):
         (bench.work / name).mkdir()
-    Sweeper(bench.work, jobs, files).run()
+    VolumeSweeper(bench.work, jobs, files).run()
     assert [path.name for path in bench.work.iterdir()] == [f"{id}.1"]
     bench.jobs.cancel(id)
-    bench.leases.renew()
+    bench.held.renew()

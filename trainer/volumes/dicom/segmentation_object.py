@@ -18,7 +18,7 @@ from shared.pictures.render import class_color
 from shared.volumes.grid import Grid
 from trainer.volumes.dicom import codes
 from trainer.volumes.dicom.source_images import (
-    Frame,
+    SourceFrame,
     derived_uid,
     frames_of,
     is_uid,
@@ -128,7 +128,7 @@ def segmentation_object(
 
 
 def _segmentation(
-    placed: list[Frame], shown: list[Frame], segments_NYX: np.ndarray, grid: Grid,
+    placed: list[SourceFrame], shown: list[SourceFrame], segments_NYX: np.ndarray, grid: Grid,
     classes: Sequence[tuple[int, str]], model: SegmentingModel, seed: str,
 ) -> hd.seg.Segmentation:  # fmt: skip
     """Of the frames that are `shown`, with references to their sources; without a patient."""
@@ -162,7 +162,7 @@ def _segmentation(
     return seg
 
 
-def _stand_ins(placed: list[Frame], shown: list[Frame], grid: Grid) -> list[Dataset]:
+def _stand_ins(placed: list[SourceFrame], shown: list[SourceFrame], grid: Grid) -> list[Dataset]:
     """One for each frame that is shown, in its order."""
     source = placed[0].source
     orientation = orientation_of(placed[0], grid)

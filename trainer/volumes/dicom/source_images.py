@@ -32,7 +32,7 @@ _TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
-class Frame:
+class SourceFrame:
     """Where a slice of the file's array comes from: the file, the frame in it from 0, its top left voxel in LPS mm."""
 
     source: Dataset
@@ -84,18 +84,18 @@ def is_uid(text: str) -> bool:
     return len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
-def frames_of(sources: Sequence[Dataset], frames: Sequence[tuple[int, int]], grid: Grid) -> list[Frame]:
-    """A Frame for each (index of the source, frame number from 0), where the source says it lies, or else the grid."""
+def frames_of(sources: Sequence[Dataset], frames: Sequence[tuple[int, int]], grid: Grid) -> list[SourceFrame]:
+    """For each (index of the source, frame number from 0), where the source says that it lies, or else the grid."""
     lps = _TO_LPS @ grid.file_affine
     found = []
     for slice_, (index, number) in enumerate(frames):
         said = frame_value(sources[index], number, "PlanePositionSequence", "ImagePositionPatient")
         position = _numbers(said, 3) or [float(value) for value in (lps @ (0.0, 0.0, slice_, 1.0))[:3]]
-        found.append(Frame(sources[index], number, position))
+        found.append(SourceFrame(sources[index], number, position))
     return found
 
 
-def orientation_of(frame: Frame, grid: Grid) -> list[float]:
+def orientation_of(frame: SourceFrame, grid: Grid) -> list[float]:
     """Direction cosines of a row and of a column, as the source says, or else the grid."""
     said = frame_value(frame.source, frame.number, "PlaneOrientationSequence", "ImageOrientationPatient")
     steps = (_TO_LPS @ grid.file_affine)[:3, :2]
@@ -103,7 +103,7 @@ def orientation_of(frame: Frame, grid: Grid) -> list[float]:
     return _numbers(said, 6) or [float(value) for value in by_grid]
 
 
-def spacing_of(frame: Frame, grid: Grid) -> tuple[list[float], float]:
+def spacing_of(frame: SourceFrame, grid: Grid) -> tuple[list[float], float]:
     """(row, column) of the pixels and the thickness of a slice in mm, as the source says, or else the grid."""
     column, row, step = (float(size) for size in np.linalg.norm(grid.file_affine[:3, :3], axis=0))
     said = frame_value(frame.source, frame.number, "PixelMeasuresSequence", "PixelSpacing")
@@ -128,7 +128,7 @@ def frame_value(source: Dataset, number: int, sequence: str, keyword: str) -> An
 
 
 def stand_in(
-    frame: Frame, uid: str, orientation: Sequence[float], spacing: Sequence[float], thickness: float
+    frame: SourceFrame, uid: str, orientation: Sequence[float], spacing: Sequence[float], thickness: float
 ) -> Dataset:
     """A single-frame MR instance in the place of a frame, as highdicom wants its sources, without a patient."""
     made = Dataset()

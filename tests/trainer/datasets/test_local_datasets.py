@@ -16,8 +16,8 @@ from shared.contract.errors import DatasetGone, DiskFull, UnsafeArchive
 from shared.files.paths import dataset_archive_path
 from shared.files.store import FileStore
 from tests.fakes import zips
-from trainer.datasets import local_copies as module
-from trainer.datasets.local_copies import LocalDatasets
+from trainer.datasets import local_datasets as module
+from trainer.datasets.local_datasets import LocalDatasets
 
 FILES = {"P0/a.png": b"one", "P1/b.png": b"two" * 100}
 ZIP = zips.archive(FILES)

@@ -19,14 +19,14 @@ from shared.files.paths import labels_path, probability_path
 from shared.files.store import FileStore
 from shared.jobs.segmentations import SegmentationJobs
 from trainer.engines.warm_models import WarmModels
-from trainer.inference.claims import Leases
-from trainer.inference.finish import Ends
+from trainer.inference.batch_stage import BatchStage, Closed
+from trainer.inference.completion import Completion
 from trainer.inference.forward import MAX_PREPARED, Outcome, forward_stage, model_of
+from trainer.inference.held_claims import HeldClaims
 from trainer.inference.job import Job, Stopwatch
-from trainer.inference.pipeline import Measured, measured
+from trainer.inference.pipeline import MeasuredSlice, measured
 from trainer.inference.prepare import Prepare
 from trainer.inference.redis_link import RedisLink
-from trainer.inference.stage import Closed, Stage
 from trainer.logs import brief
 
 _log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ MAX_CLAIM = 16
 MAX_CONCLUDE = 16
 
 
-class InferenceWorker:
+class SliceWorker:
     """Takes messages, ends jobs. `submit` never blocks; `wait_for_room` is the brake before it."""
 
     def __init__(
@@ -46,18 +46,18 @@ class InferenceWorker:
         files: FileStore,
         link: RedisLink,
         models: WarmModels,
-        leases: Leases,
+        held: HeldClaims,
     ) -> None:
-        self._jobs, self._files, self._models, self._leases = jobs, files, models, leases
-        self.ends = Ends(jobs, files, link, leases)
+        self._jobs, self._files, self._models, self._held = jobs, files, models, held
+        self.completion = Completion(jobs, files, link, held)
         prepare = Prepare(
-            files, link, models, leases, self.ends, forward=self._to_forward, back=self._come_back
+            files, link, models, held, self.completion, forward=self._to_forward, back=self._come_back
         )
-        self._prepare: Stage[SegmentMessage | Job] = Stage(
+        self._prepare: BatchStage[SegmentMessage | Job] = BatchStage(
             "prepare", prepare, max_batch=MAX_CLAIM, max_waiting=MAX_HINTS
         )
         self.forward = forward_stage()
-        self._conclude: Stage[tuple[Job, Outcome]] = Stage(
+        self._conclude: BatchStage[tuple[Job, Outcome]] = BatchStage(
             "conclude", self._conclusion, max_batch=MAX_CONCLUDE, max_waiting=MAX_PREPARED
         )
         self._stages = (self._prepare, self.forward, self._conclude)
@@ -92,7 +92,7 @@ class InferenceWorker:
     def give_back(self) -> None:
         """Claims that are still held, of volumes too, go back to the queue; models are closed."""
         self._models.close()
-        left = self._leases.held()
+        left = self._held.held()
         if left:
             try:
                 given_back = self._jobs.release(left)
@@ -114,13 +114,13 @@ class InferenceWorker:
     def _conclusion(self, batch: Sequence[tuple[Job, Outcome]]) -> None:
         done = []
         for job, outcome in batch:
-            with self.ends.guard(job):
+            with self.completion.guard(job):
                 answer = self._measured(job, outcome)
                 done.append((job, answer.result, answer.warnings))
         if done:
-            self.ends.succeed(done)
+            self.completion.succeed(done)
 
-    def _measured(self, job: Job, outcome: Outcome) -> Measured:
+    def _measured(self, job: Job, outcome: Outcome) -> MeasuredSlice:
         """Measure, and keep the map before the row says that there is one."""
         if isinstance(outcome, Closed):
             raise outcome
@@ -131,7 +131,7 @@ class InferenceWorker:
             raise InferenceFailed(f"The network could not be run on this image ({type(outcome).__name__}).")
         watch = Stopwatch()
         answer = measured(model_of(job), outcome, job.size, job.spacing, job.claim.threshold)
-        if self._leases.holds(job.claim):  # not for a job that was deleted meanwhile
+        if self._held.holds(job.claim):  # not for a job that was deleted meanwhile
             self._files.write(probability_path(job.claim.id), answer.probability_png)
             if answer.labels_png is not None:
                 self._files.write(labels_path(job.claim.id), answer.labels_png)

@@ -1,10 +1,10 @@
-"""Leases are prolonged together, and a claim that was lost is let go."""
+"""HeldClaims are prolonged together, and a claim that was lost is let go."""
 
-from trainer.inference.claims import Leases
+from trainer.inference.held_claims import HeldClaims
 
 
 def test_what_is_held_is_prolonged(jobs, accept, clock):
-    leases = Leases(jobs, "w1", 10)
+    leases = HeldClaims(jobs, "w1", 10)
     (claim,) = leases.claim([accept()])
     clock.skip(8)
     leases.renew()
@@ -14,7 +14,7 @@ def test_what_is_held_is_prolonged(jobs, accept, clock):
 
 
 def test_what_was_dropped_is_not_prolonged(jobs, accept, clock):
-    leases = Leases(jobs, "w1", 10)
+    leases = HeldClaims(jobs, "w1", 10)
     claims = leases.claim([accept()])
     leases.drop(claims)
     clock.skip(8)
@@ -24,7 +24,7 @@ def test_what_was_dropped_is_not_prolonged(jobs, accept, clock):
 
 
 def test_a_cancelled_job_is_let_go(jobs, accept):
-    leases = Leases(jobs, "w1", 10)
+    leases = HeldClaims(jobs, "w1", 10)
     claims = leases.claim([accept(), accept()])
     jobs.cancel(claims[0].id)
     leases.renew()
@@ -32,7 +32,7 @@ def test_a_cancelled_job_is_let_go(jobs, accept):
 
 
 def test_a_job_taken_over_by_another_worker_is_let_go(jobs, accept, clock):
-    leases = Leases(jobs, "w1", 10)
+    leases = HeldClaims(jobs, "w1", 10)
     (claim,) = leases.claim([accept()])
     clock.skip(11)
     assert len(jobs.claim([claim.id], "w2", 10)) == 1
@@ -41,7 +41,7 @@ def test_a_job_taken_over_by_another_worker_is_let_go(jobs, accept, clock):
 
 
 def test_dropping_an_old_claim_does_not_drop_the_new_one_of_the_same_job(jobs, accept, clock):
-    leases = Leases(jobs, "w1", 10)
+    leases = HeldClaims(jobs, "w1", 10)
     (old,) = leases.claim([accept()])
     clock.skip(11)
     (new,) = leases.claim([old.id])
@@ -50,4 +50,4 @@ def test_dropping_an_old_claim_does_not_drop_the_new_one_of_the_same_job(jobs, a
 
 
 def test_without_claims_the_database_is_left_alone():
-    Leases(None, "w1", 10).renew()
+    HeldClaims(None, "w1", 10).renew()

@@ -16,7 +16,7 @@ class Closed(Exception):
     """The stage takes nothing any more."""
 
 
-class Stage(Generic[Item]):
+class BatchStage(Generic[Item]):
     """Hands batches of waiting items to `handle`, in the order in which they came.
 
     It never waits for a batch to fill: alone, an item goes straight through; under load the next batch gathers

@@ -10,7 +10,7 @@ from shared.jobs.segmentations import Claim, SegmentationJobs
 _log = structlog.get_logger(__name__)
 
 
-class Leases:
+class HeldClaims:
     """Claims in flight. `renew` is the chore of one thread, every third of a lease."""
 
     def __init__(self, jobs: SegmentationJobs, worker_id: str, lease_s: float) -> None:

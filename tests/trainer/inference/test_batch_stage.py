@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from trainer.inference.stage import Closed, Stage
+from trainer.inference.batch_stage import BatchStage, Closed
 
 
 class Recorder:
@@ -23,7 +23,7 @@ class Recorder:
 
 
 def stage_of(handle, **options):
-    return Stage("test", handle, **{"max_batch": 4, "max_waiting": 100, **options})
+    return BatchStage("test", handle, **{"max_batch": 4, "max_waiting": 100, **options})
 
 
 def held(**options):

@@ -86,7 +86,7 @@ def forget_source(job_id: str, jobs: SegmentationJobs, files: FileStore) -> None
             files.delete_tree(source_path(job_id))
 
 
-class Sweeper:
+class VolumeSweeper:
     """What killed workers left: folders of this host, and files as they were sent of volumes that have ended."""
 
     def __init__(self, root: Path, jobs: SegmentationJobs, files: FileStore) -> None:

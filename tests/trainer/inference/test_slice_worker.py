@@ -16,9 +16,9 @@ from shared.files.paths import pixels_path, probability_path, segmentation_folde
 from shared.masks import rle
 from tests.fakes.inference import SIZE, FakeEngine, FakeLink, served
 from trainer.engines.warm_models import WarmModels
-from trainer.inference import finish
-from trainer.inference.claims import Leases
-from trainer.inference.worker import InferenceWorker
+from trainer.inference import completion
+from trainer.inference.held_claims import HeldClaims
+from trainer.inference.slice_worker import SliceWorker
 from trainer.jobs import patience
 
 DARK = np.zeros((SIZE, SIZE, 3), np.uint8)
@@ -31,8 +31,8 @@ class Bench:
         self.jobs, self.files, self.link = jobs, files, FakeLink()
         self.engine = engine or FakeEngine()
         self.models = WarmModels(open_model or (lambda id: served(self.engine, id)), limit=3)
-        self.leases = Leases(jobs, "w1", 10)
-        self.worker = InferenceWorker(jobs, files, self.link, self.models, self.leases)
+        self.held = HeldClaims(jobs, "w1", 10)
+        self.worker = SliceWorker(jobs, files, self.link, self.models, self.held)
 
     def run(self, *ids):
         """Submit, and wait for the ends."""
@@ -83,7 +83,7 @@ def test_a_job_ends_with_its_result_its_map_and_a_push(bench, accept):
     assert said["timings"] == row.timings
     assert said["finished_at"] == row.finished_at.isoformat()
     assert said["error"] is None
-    assert one.leases.held() == []
+    assert one.held.held() == []
 
 
 def test_the_times_are_told(bench, accept):
@@ -255,7 +255,7 @@ def test_stopping_gives_back_what_was_not_begun(bench, accept):
     for id in ids:
         one.worker.submit(SegmentMessage(id, "r-1"))
     deadline = time.monotonic() + 20
-    while len(one.leases.held()) < 5:
+    while len(one.held.held()) < 5:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     one.worker.stop(0.05)
@@ -313,12 +313,12 @@ def test_the_end_is_written_when_the_database_is_back(bench, accept, jobs, files
 
 
 def test_a_database_that_stays_away_costs_an_attempt_and_not_the_worker(accept, jobs, files, monkeypatch):
-    monkeypatch.setattr(finish, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(completion, "PATIENCE_S", -1.0)
     one, id = Bench(Flaky(jobs, 1, only="finish_many"), files), accept()
     one.worker.start()
     one.worker.submit(SegmentMessage(id, "r-1"))
     deadline = time.monotonic() + 20
-    while not one.engine.batches or one.leases.held():
+    while not one.engine.batches or one.held.held():
         assert time.monotonic() < deadline
         time.sleep(0.005)
     assert jobs.get(id).status == "running"  # until its lease runs out
@@ -351,7 +351,7 @@ def test_a_network_that_answers_after_the_stop_disturbs_nobody(bench, accept):
     one.worker.start()
     one.worker.submit(SegmentMessage(id, "r-1"))
     deadline = time.monotonic() + 20
-    while not one.leases.held():
+    while not one.held.held():
         assert time.monotonic() < deadline
         time.sleep(0.005)
     with capture_logs() as lines:

@@ -13,10 +13,10 @@ from shared.contract.names import SegmentationKind, SegmentationStatus
 from shared.files.paths import segmentation_folder
 from shared.files.store import FileStore
 from shared.jobs.segmentations import Finished, SegmentationJobs
-from trainer.inference.claims import Leases
+from trainer.inference.batch_stage import Closed
+from trainer.inference.held_claims import HeldClaims
 from trainer.inference.job import Job, now_utc
 from trainer.inference.redis_link import RedisLink
-from trainer.inference.stage import Closed
 from trainer.jobs.patience import patiently
 from trainer.logs import brief
 
@@ -26,11 +26,11 @@ _log = structlog.get_logger(__name__)
 PATIENCE_S = 30.0
 
 
-class Ends:
+class Completion:
     """Ends jobs. One whose claim was lost meanwhile (cancelled, taken over) leaves nothing behind."""
 
-    def __init__(self, jobs: SegmentationJobs, files: FileStore, link: RedisLink, leases: Leases) -> None:
-        self._jobs, self._files, self._link, self._leases = jobs, files, link, leases
+    def __init__(self, jobs: SegmentationJobs, files: FileStore, link: RedisLink, held: HeldClaims) -> None:
+        self._jobs, self._files, self._link, self._held = jobs, files, link, held
 
     def succeed(self, done: Sequence[tuple[Job, dict[str, Any], list[dict[str, Any]]]]) -> None:
         """Each job with its result and warnings: one transaction, one round trip to Redis."""
@@ -44,7 +44,7 @@ class Ends:
             return
         accepted = [(job, end) for (job, _, _), end, ours in zip(done, ends, written, strict=True) if ours]
         self._link.announce((end.claim.id, _succeeded(end, now)) for _, end in accepted)
-        self._leases.drop(end.claim for end in ends)
+        self._held.drop(end.claim for end in ends)
         for _, end in accepted:
             _log.info("segmented", **_ids(end.claim.id, end.claim.request_id), **end.timings)
         for (job, _, _), ours in zip(done, written, strict=True):
@@ -56,7 +56,7 @@ class Ends:
         now = now_utc()
         claim = job.claim
         ours = self._patiently(lambda: self._jobs.fail(claim, error.code, error.detail, now=now), [job])
-        self._leases.drop([claim])
+        self._held.drop([claim])
         if ours:
             self._link.announce([(claim.id, _failed(error, now))])
             _log.warning(
@@ -94,7 +94,7 @@ class Ends:
     def _give_up(self, jobs: Sequence[Job], error: Exception) -> None:
         for job in jobs:
             _log.error("job_put_off", **_ids(job.claim.id, job.claim.request_id), error=brief(error))
-        self._leases.drop(job.claim for job in jobs)
+        self._held.drop(job.claim for job in jobs)
 
     def _clean_up(self, job: Job) -> None:
         """Files of a job that was cancelled or deleted while it ran; another worker's files are left alone."""
