@@ -16,9 +16,9 @@ from shared.jobs.datasets import DatasetView
 from shared.jobs.evaluations import EvaluationClaim
 from trainer.evaluation.evaluation_order import EvaluationChildOrder
 from trainer.evaluation.evaluation_tools import EvaluationTools
+from trainer.jobs.attempt import Event, RowEnds, Wanted
 from trainer.jobs.child_process import ChildProcess
 from trainer.jobs.patience import NotWanted, meanwhile, patiently
-from trainer.jobs.supervision import Event, RowEnds, Wanted
 from trainer.jobs.sweep import attempt_folder
 
 REPORT = "report.html"
@@ -34,7 +34,7 @@ class Needed:
 
 
 class EvaluationAttempt:
-    """See `trainer.jobs.supervision.Attempt`."""
+    """See `trainer.jobs.attempt.Attempt`."""
 
     def __init__(self, tools: EvaluationTools, claim: EvaluationClaim) -> None:
         self._tools, self._claim = tools, claim

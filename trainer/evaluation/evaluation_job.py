@@ -8,7 +8,8 @@ from shared.jobs.evaluations import EvaluationClaim
 from trainer.evaluation.evaluation_attempt import EvaluationAttempt
 from trainer.evaluation.evaluation_failures import WORDS
 from trainer.evaluation.evaluation_tools import EvaluationTools
-from trainer.jobs.supervision import JobKind, supervise
+from trainer.jobs.attempt import JobKind
+from trainer.jobs.supervision import supervise
 from trainer.jobs.sweep import is_under_way, sweep
 
 KIND = JobKind("evaluation", WORDS)

@@ -22,16 +22,16 @@ from trainer.jobs.child_side import (
     place,
 )
 
-O_ = TypeVar("O_", bound=ChildOrder)
+AnyOrder = TypeVar("AnyOrder", bound=ChildOrder)
 _log = logging.getLogger(__name__)
 
 
 def child_main(
-    order_type: type[O_],
-    work: Callable[[O_, EventPipe], None],
-    explain: Callable[[Exception, O_], ServiceError | None],
+    order_type: type[AnyOrder],
+    work: Callable[[AnyOrder, EventPipe], None],
+    explain: Callable[[Exception, AnyOrder], ServiceError | None],
     *,
-    limit: Callable[[O_], None] = lambda order: None,
+    limit: Callable[[AnyOrder], None] = lambda order: None,
     progress_s: float = PROGRESS_S,
 ) -> int:
     """Exit status 0: said how it ended; anything else: it broke off, and may be tried again.

@@ -16,7 +16,7 @@ from shared.contract.errors import (
     ServiceError,
 )
 
-Kind = TypeVar("Kind", bound=ServiceError)
+AnyError = TypeVar("AnyError", bound=ServiceError)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 UNREADABLE = (
     "A picture of the dataset cannot be read any more; look at the dataset's findings, or upload it again."
@@ -80,5 +80,5 @@ def failure_of(code: str, message: str, otherwise: type[JobFailed]) -> JobFailed
     return kinds.get(code, otherwise)(message)
 
 
-def _all_kinds(kind: type[Kind]) -> list[type[Kind]]:
+def _all_kinds(kind: type[AnyError]) -> list[type[AnyError]]:
     return [kind, *(k for child in kind.__subclasses__() for k in _all_kinds(child))]

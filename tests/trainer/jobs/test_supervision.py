@@ -13,11 +13,12 @@ from shared.contract.errors import DatasetGone, ServiceError, TrainingFailed
 from shared.contract.names import RunStatus
 from tests.fakes import trainee
 from trainer.jobs import child_process, supervision
+from trainer.jobs.attempt import JobKind, RowEnds
 from trainer.jobs.child_process import ChildProcess
 from trainer.jobs.failures import FailureWords
 from trainer.jobs.lease import Lease
 from trainer.jobs.patience import NotWanted
-from trainer.jobs.supervision import JobKind, RowEnds, supervise
+from trainer.jobs.supervision import supervise
 
 WORDS = FailureWords(TrainingFailed, "broke off ({})", "full", "memory", "killed for memory")
 KIND = JobKind("job", WORDS, stop_grace_s=0.2)

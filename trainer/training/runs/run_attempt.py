@@ -18,10 +18,10 @@ from shared.files.paths import checkpoint_path, model_folder, run_folder
 from shared.jobs.dataset_views import DatasetView
 from shared.jobs.training_runs import RunClaim
 from shared.registry.cards import ModelCard
+from trainer.jobs.attempt import Event, RowEnds, Wanted
 from trainer.jobs.child_process import ChildProcess
 from trainer.jobs.failures import NO_SPACE
 from trainer.jobs.patience import NotWanted, meanwhile, patiently
-from trainer.jobs.supervision import Event, RowEnds, Wanted
 from trainer.logs import brief
 from trainer.training.runs.run_failures import WORDS
 from trainer.training.runs.run_order import RunChildOrder
@@ -33,7 +33,7 @@ _SLUG = re.compile(r"[^a-z0-9]+")
 
 
 class RunAttempt:
-    """See `trainer.jobs.supervision.Attempt`."""
+    """See `trainer.jobs.attempt.Attempt`."""
 
     def __init__(self, tools: RunTools, claim: RunClaim) -> None:
         self._tools, self._claim = tools, claim

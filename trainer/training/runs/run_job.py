@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from shared.jobs.training_runs import RunClaim
-from trainer.jobs.supervision import JobKind, supervise
+from trainer.jobs.attempt import JobKind
+from trainer.jobs.supervision import supervise
 from trainer.jobs.sweep import found, sweep
 from trainer.training.runs.run_attempt import RunAttempt
 from trainer.training.runs.run_failures import WORDS
