@@ -41,14 +41,14 @@ class HeldClaims:
         """Whether the claim is still ours as far as we know."""
         return self._held.get(claim.id) is claim
 
-    def held(self) -> list[Claim]:
+    def all(self) -> list[Claim]:
         """All of them."""
         with self._lock:
             return list(self._held.values())
 
     def renew(self) -> None:
         """Prolong all; those that were cancelled or taken over are dropped."""
-        held = self.held()
+        held = self.all()
         if not held:
             return
         ours = self._jobs.renew(self._worker_id, held, self._lease_s)

@@ -92,7 +92,7 @@ class SliceWorker:
     def give_back(self) -> None:
         """Claims that are still held, of volumes too, go back to the queue; models are closed."""
         self._models.close()
-        left = self._held.held()
+        left = self._held.all()
         if left:
             try:
                 given_back = self._jobs.release(left)

@@ -83,7 +83,7 @@ def test_a_job_ends_with_its_result_its_map_and_a_push(bench, accept):
     assert said["timings"] == row.timings
     assert said["finished_at"] == row.finished_at.isoformat()
     assert said["error"] is None
-    assert one.held.held() == []
+    assert one.held.all() == []
 
 
 def test_the_times_are_told(bench, accept):
@@ -255,7 +255,7 @@ def test_stopping_gives_back_what_was_not_begun(bench, accept):
     for id in ids:
         one.worker.submit(SegmentMessage(id, "r-1"))
     deadline = time.monotonic() + 20
-    while len(one.held.held()) < 5:
+    while len(one.held.all()) < 5:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     one.worker.stop(0.05)
@@ -318,7 +318,7 @@ def test_a_database_that_stays_away_costs_an_attempt_and_not_the_worker(accept, 
     one.worker.start()
     one.worker.submit(SegmentMessage(id, "r-1"))
     deadline = time.monotonic() + 20
-    while not one.engine.batches or one.held.held():
+    while not one.engine.batches or one.held.all():
         assert time.monotonic() < deadline
         time.sleep(0.005)
     assert jobs.get(id).status == "running"  # until its lease runs out
@@ -351,7 +351,7 @@ def test_a_network_that_answers_after_the_stop_disturbs_nobody(bench, accept):
     one.worker.start()
     one.worker.submit(SegmentMessage(id, "r-1"))
     deadline = time.monotonic() + 20
-    while not one.held.held():
+    while not one.held.all():
         assert time.monotonic() < deadline
         time.sleep(0.005)
     with capture_logs() as lines:
