@@ -6,6 +6,7 @@ from typing import Self
 from service.job_queue import JobQueue, RedisJobQueue
 from service.settings import ServiceSettings
 from shared.database.database import Database
+from shared.database.file_removals import FileRemovals
 from shared.database.idempotency import Idempotency
 from shared.database.keys import Keys
 from shared.database.models import Models
@@ -29,6 +30,7 @@ class Stored:
     idempotency: Idempotency
     keys: Keys
     models: Models
+    removals: FileRemovals
     workers: Workers
     segmentations: SegmentationJobs
     datasets: Datasets
@@ -50,13 +52,15 @@ class Stored:
         database = database or Database(
             store.database_url, pool_size=min(threads, 10), max_overflow=threads
         )
+        files = files or FileStore(store.store_url)
         return cls(
             database=database,
-            files=files or FileStore(store.store_url),
+            files=files,
             queue=queue or RedisJobQueue(store.redis_url, store.broker_url, threads=threads),
             idempotency=Idempotency(database),
             keys=Keys(database),
             models=Models(database),
+            removals=FileRemovals(database, files),
             workers=Workers(database),
             segmentations=SegmentationJobs(database, max_attempts=store.max_attempts),
             datasets=Datasets(database, max_attempts=store.max_attempts),

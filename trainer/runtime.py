@@ -16,6 +16,7 @@ from shared.contract.errors import ServiceError
 from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.contract.names import Queue
 from shared.database.database import Database
+from shared.database.file_removals import FileRemovals
 from shared.database.migrate import upgrade
 from shared.database.models import Models
 from shared.database.workers import Workers
@@ -95,7 +96,8 @@ class WorkerRuntime:
         queue = Queue.INFERENCE if self._inference else (queues or [Queue.TRAINING])[0]
         workers = Workers(self._database)
         self._presence = Presence(workers, self._worker_id, queue, self._describe)
-        reconciler = Reconciler(jobs, files, send, lambda: int(self._redis.llen(Queue.INFERENCE)))
+        removals = FileRemovals(self._database, files)
+        reconciler = Reconciler(jobs, removals, send, lambda: int(self._redis.llen(Queue.INFERENCE)))
         self._chores = [
             Periodic("presence", self._presence.beat, BEAT_S),
             Periodic("reconciler", reconciler.run, RECONCILE_S, jitter=0.25),

@@ -129,7 +129,7 @@ def delete_run(run_id: str) -> Response:
     """
     run = find_run(run_id)
     services().stored.runs.delete(run.id, actor=require(Scope.TRAIN).owner)
-    services().stored.files.delete_tree(run_folder(run.id))
+    services().stored.removals.remove(run_folder(run.id))
     return Response(status=204)
 
 

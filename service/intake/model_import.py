@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.intake.model_check import check_servable
 from shared.contract.errors import Conflict, NotFound, StorageUnavailable
+from shared.database.file_removals import FileRemovals
 from shared.database.models import Models, StoredModel, shipped_folder
 from shared.files.paths import model_folder
 from shared.files.store import FileStore
@@ -38,9 +39,15 @@ class ModelArchives:
     """Packs, takes in and removes models; `scratch` is a local folder for what is being looked at."""
 
     def __init__(
-        self, files: FileStore, models: Models, models_dir: Path, scratch: Path, max_bytes: int
+        self,
+        files: FileStore,
+        models: Models,
+        removals: FileRemovals,
+        models_dir: Path,
+        scratch: Path,
+        max_bytes: int,
     ) -> None:
-        self._files, self._models, self._models_dir = files, models, models_dir
+        self._files, self._models, self._removals, self._models_dir = files, models, removals, models_dir
         self._scratch, self._max_bytes = scratch, max_bytes
         self._taking_in = BoundedSemaphore(2)  # each needs the disk for as much as its model has
 
@@ -86,7 +93,7 @@ class ModelArchives:
         if shipped_folder(model.location, self._models_dir) is not None:
             raise Conflict(f"The model {model.id} was shipped with the service, which would bring it back.")
         self._models.delete(model.id, actor=actor)
-        self._files.delete_tree(model.location)
+        self._removals.remove(model.location)
 
     def _keep(self, folder: Path, card: ModelCard, actor: str) -> tuple[StoredModel, bool]:
         known = self._known(card)

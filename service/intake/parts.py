@@ -68,6 +68,7 @@ class Intake:
             models=ModelArchives(
                 stored.files,
                 stored.models,
+                stored.removals,
                 settings.store.models_dir,
                 settings.store.data_dir / "uploads",
                 settings.max_model_bytes,

@@ -9,7 +9,7 @@ from service.intake.presets import Preset, Presets
 from shared import catalog
 from shared.contract.errors import InvalidFields
 from shared.jobs.datasets import DatasetView
-from shared.recipe import Recipe, part_sizes, recipe_from
+from shared.recipe import MAX_NAME, Recipe, part_sizes, recipe_from
 
 # What a preset says of these goes with the other.
 _DEPENDENT = {
@@ -57,8 +57,7 @@ def specify(
         values["dataset_format"] = dataset.format
     elif dataset is not None and given["dataset_format"] != dataset.format:
         problems["dataset_format"] = [f"must be {dataset.format}, as the dataset's, or be left out"]
-    if preset is None and "recipe" in problems:
-        values.setdefault("name", "-")  # the preset, had it been found, would have had one
+    values.setdefault("name", _named(values, dataset))
     recipe = _read(values, problems)
     if dataset is not None:
         for place, message in _unfit(recipe, dataset.report or {}):
@@ -69,6 +68,12 @@ def specify(
     if problems or dataset is None:
         raise InvalidFields("This run cannot be done; `errors` names each field.", problems)
     return Specified(recipe, preset.name if preset else None, dataset)
+
+
+def _named(values: Mapping[str, Any], dataset: DatasetView | None) -> str:
+    """What a run is called that nobody gave a name: what is trained on what."""
+    what = values.get("architecture", Recipe.__dataclass_fields__["architecture"].default)
+    return f"{what} on {dataset.name}"[:MAX_NAME].strip() if dataset is not None else "-"
 
 
 def _preset(given: Mapping[str, Any], presets: Presets, problems: Problems) -> Preset | None:

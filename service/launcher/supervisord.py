@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Error as RpcError
@@ -140,7 +141,10 @@ class Supervisor:
 
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         with ServerProxy("http://127.0.0.1", transport=transport) as server:
-            return getattr(server, method)(*arguments)
+            try:
+                return getattr(server, method)(*arguments)
+            except HTTPException as error:  # it died while it answered
+                raise ConnectionError("supervisord did not answer to the end") from error
 
 
 def main(run_dir: Path) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from xmlrpc.client import Error as RpcError
 
@@ -43,13 +44,13 @@ class Keeper:
             raise StartFailed(str(error)) from error
         names = [program.name for program in self._programs]
         if "redis" in names:
-            self._supervisor.start("redis")
+            self._begin("redis")
         self._wait("redis", redis_answers, patience_s=None if "redis" in names else 10)
         self._say("worker     loading the model")
         self._say("api        starting")
         for name in names:
             if name != "redis" and not self._stop.is_set():
-                self._supervisor.start(name)
+                self._begin(name)
         self._wait("service", is_ready, patience_s=None)
 
     def watch(self) -> None:
@@ -59,7 +60,12 @@ class Keeper:
                 if state.state == "FATAL":
                     self._say(self._ending(state, f"trying again in {_TRY_AGAIN_S:.0f} s"))
                     if not self._stop.wait(_TRY_AGAIN_S):
-                        self._supervisor.start(state.name)
+                        self._begin(state.name)
+
+    def _begin(self, name: str) -> None:
+        """Start a program. Where supervisord has gone meanwhile the next look says so."""
+        with suppress(OSError, RpcError):
+            self._supervisor.start(name)
 
     def _wait(self, what: str, missing: Callable[[], str | None], patience_s: float | None) -> None:
         begun = told = time.monotonic()

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownModel
 from shared.contract.names import DEFAULT_ALIAS, DEFAULT_MODEL
-from shared.database import audit
+from shared.database import audit, file_removals
 from shared.database.database import Database
 from shared.database.paging import Page, cut, page_statement
 from shared.database.tables import Alias, Model, utc_now
@@ -211,16 +211,21 @@ class Models:
             audit.record(connection, actor, "alias.delete", alias, clock=self._clock)
 
     def delete(self, id: str, *, actor: str = audit.SYSTEM) -> None:
-        """Forget the model (the caller deletes its files). NotFound; Conflict if an alias points to or serves it."""
+        """Forget the model; its folder, if it is not a shipped one, is noted to be removed.
+
+        NotFound; Conflict if an alias points to or serves it.
+        """
         pointed_to = exists().where(or_(A.model_id == id, A.serving_id == id))
         with self._db.write() as connection:
-            forgotten = delete(MODELS).where(M.id == id, ~pointed_to).returning(M.card_sha256)
-            digest = connection.execute(forgotten).scalar()
-            if digest is None:
+            forgotten = delete(MODELS).where(M.id == id, ~pointed_to).returning(M.card_sha256, M.location)
+            row = connection.execute(forgotten).first()
+            if row is None:
                 if connection.execute(select(literal(1)).where(pointed_to)).scalar():
                     raise Conflict(f"An alias points to the model {id!r}: point it elsewhere first")
                 raise NotFound(f"There is no model {id!r:.80}")
-            audit.record(connection, actor, DELETED, _deleted(id, digest), clock=self._clock)
+            if not row.location.startswith(SHIPPED):
+                file_removals.note(connection, row.location, self._clock())
+            audit.record(connection, actor, DELETED, _deleted(id, row.card_sha256), clock=self._clock)
         self._cache.pop(id, None)
 
     def _hydrate(self, row: Row[Any]) -> StoredModel:

@@ -278,6 +278,15 @@ class Evaluation(Base):
     lease_until: Mapped[datetime | None]
 
 
+class FileRemoval(Base):
+    """A folder of the file store that nothing refers to any more: it is to be removed, however often that is tried."""
+
+    __tablename__ = "file_removals"
+
+    path: Mapped[str] = mapped_column(String(300), primary_key=True)
+    requested_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class Model(Base):
     """A model by its card; `location` says where its folder is (see shared.database.models)."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from os.path import commonprefix
 from pathlib import PurePosixPath
 
+from shared.datasets.spelling import spelled_path
+
 MODALITIES = ("t1", "t1ce", "t2", "flair")
 SEGMENTATION = "seg"
 _SPELLED = {
@@ -103,7 +105,7 @@ def find_cases(names: Iterable[str]) -> Cases:
     for path in map(PurePosixPath, sorted(names)):
         if not _VOLUME.fullmatch(path.name):
             continue
-        folder, file = _folder(path), _recognised(path)
+        folder, file = _folder(spelled_path(path)), _recognised(path)
         if file is None:
             unknown.append(path)
         else:
@@ -135,7 +137,8 @@ def _folder(path: PurePosixPath) -> PurePosixPath:
 
 def _recognised(path: PurePosixPath) -> _File | None:
     """By the last word of the name, else by the only word that says a modality, else by the folder around the file."""
-    for name in (path.name, path.parent.name):
+    spelling = spelled_path(path)
+    for name in (spelling.name, spelling.parent.name):
         match = _VOLUME.fullmatch(name)
         stem = match["stem"] if match else ""
         words = _BETWEEN.split(stem)

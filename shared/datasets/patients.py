@@ -108,6 +108,8 @@ def kinds_of(images: Sequence[PurePosixPath]) -> list[str]:
 def is_kind(folder: str) -> bool:
     """Whether a folder is named after a kind of tumour or a diagnosis: `glioma_tumor`, `No Tumour`, `class_1`."""
     word = _LETTERS.sub("", folder.lower()).replace("tumour", "tumor")
+    if word != "class" and any(letter.isdigit() for letter in folder):
+        return False  # GBM_001 and LGG-104 are patients
     return word in _KINDS or word.removesuffix("s") in _KINDS or word.removesuffix("tumor") in _KINDS
 
 

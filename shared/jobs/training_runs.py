@@ -15,11 +15,12 @@ from sqlalchemy.sql.elements import ColumnElement
 from shared.contract.errors import Conflict, NotFound
 from shared.contract.names import RUN_ENDED, EventKind
 from shared.contract.names import RunStatus as Status
-from shared.database import audit, idempotency
+from shared.database import audit, file_removals, idempotency
 from shared.database.database import Database, value_errors
 from shared.database.models import add_model
 from shared.database.paging import Page, cut, page_statement
 from shared.database.tables import utc_now
+from shared.files.paths import run_folder
 from shared.jobs import lease
 from shared.jobs import run_statements as sql
 from shared.jobs.run_statements import RUNS, E, R
@@ -112,12 +113,13 @@ class TrainingRuns:
         return [RunEvent(row.number, row.at, EventKind(row.kind), row.data) for row in rows]
 
     def delete(self, id: str, *, actor: str = audit.SYSTEM) -> None:
-        """Forget a run that has ended, and its events (the caller deletes its files). NotFound; Conflict."""
+        """Forget a run that has ended, and its events; its folder is noted to be removed. NotFound; Conflict."""
         with self._locked(R.id == id) as (connection, row):
             if _status(row, id) not in RUN_ENDED:
                 raise Conflict("The training run has not ended: cancel it first")
             connection.execute(delete(sql.EVENTS).where(E.run_id == id))
             connection.execute(delete(RUNS).where(R.id == id))
+            file_removals.note(connection, run_folder(id), self._clock())
             audit.record(connection, actor, "training_run.delete", id, clock=self._clock)
 
     # --- the worker's side -------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.fakes import dicom
 from tests.fakes.launch import until
 from tests.pages.browsing import MARKS, SAMPLES, payload
 from tests.pages.conftest import Open
@@ -89,6 +90,26 @@ def test_a_folder_can_be_chosen_and_what_systems_leave_in_it_is_not_sent(page: P
         page.get_by_role("button", name="Choose a folder").press("Enter")
     chooser.value.set_files(tmp_path)
     expect(tabs(page)).to_have_text([re.compile(r"^slice\.tif\s*tumour$")])
+
+
+def test_a_cd_becomes_its_series_and_what_is_no_image_is_named(page: Page, tmp_path: Path) -> None:
+    pixels = dicom.head((6, 48, 40))
+    for number, one in enumerate(dicom.series(pixels)):
+        data = dicom.as_bytes(one)
+        (tmp_path / f"I{number}").write_bytes(data[132:] if number % 2 else data)  # half of them without a preamble
+    for name, content in {
+        "viewer.exe": b"MZ\x90\x00" + bytes(200), "index.html": b"<html>", "readme.txt": b"Read me.",
+        "a.pdf": b"%PDF-1.7", "autorun.inf": b"[autorun]",
+    }.items():  # fmt: skip
+        (tmp_path / name).write_bytes(content)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a folder").press("Enter")
+    chooser.value.set_files(tmp_path)
+    expect(tabs(page)).to_have_count(1)
+    expect(tabs(page)).to_contain_text("DICOM series, 6 files")
+    said = page.locator("#trouble").get_by_role("status")
+    for name in ("4 are no images", "viewer.exe", "index.html", "readme.txt", "a.pdf"):
+        expect(said).to_contain_text(name)
 
 
 def test_a_refused_option_is_said_at_its_field_and_the_same_file_is_sent_again(open_page: Open) -> None:

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.fakes import dicom
 from tests.fakes.client import Client
 from tests.fakes.launch import Run, until
+from tests.fakes.volumes import nifti
 from tests.fakes.zips import archive
 from tests.pages.browsing import MARKS, SAMPLES, painted, slider
 from tests.pages.conftest import Open
@@ -150,3 +151,59 @@ def test_the_mask_of_another_threshold_can_be_saved_as_it_is_shown(volume: Page,
     download.value.save_as(tmp_path / "mask.png")
     mask = np.array(Image.open(tmp_path / "mask.png").convert("L"))
     assert set(np.unique(mask)) == {0, 255} and np.count_nonzero(mask) == painted(volume)
+
+
+def test_a_slice_that_cannot_be_had_leaves_no_other_in_its_place(open_page: Open) -> None:
+    page = open_page(expect_errors=True)
+    page.get_by_role("link", name="Volume of 21 slices").click()
+    place = page.get_by_role("slider", name="Slice")
+    expect(place).to_be_visible(timeout=90_000)
+    largest = int(place.input_value())
+    caption = page.locator(".stage-caption")
+    expect(caption).to_have_text(f"Slice {largest}")
+    until(lambda: painted(page) > 0, what="the slice")
+    page.route("**/image.png*", lambda route: route.abort())
+    page.locator(".stage").focus()
+    page.keyboard.press("Home")
+    expect(caption).to_have_text("Slice 0 could not be loaded")
+    assert painted(page) == 0
+    expect(page.locator(".stage")).to_have_attribute("aria-label", re.compile("^Slice 0 could not be loaded"))
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.unroute("**/image.png*")
+    page.get_by_role("button", name="Try again").click()
+    expect(caption).to_have_text("Slice 0")
+
+
+def test_while_a_slice_is_on_its_way_the_picture_says_which_one_it_is(volume: Page) -> None:
+    page, place = volume, volume.get_by_role("slider", name="Slice")
+    caption, largest = page.locator(".stage-caption"), int(place.input_value())
+    held: list[Any] = []
+    page.route("**/image.png*", lambda route: held.append(route))
+    page.locator(".stage").focus()
+    page.keyboard.press("End")
+    expect(caption).to_have_text(f"Slice 20 is loading; this is slice {largest}")
+    expect(page.locator(".stage")).to_have_class(re.compile("stale"))
+    expect(page.get_by_role("link", name=f"Mask of slice {largest} (PNG)")).to_be_visible()
+    until(lambda: page.wait_for_timeout(20) or held, what="the request")  # the browser's events come meanwhile
+    page.unroute("**/image.png*")
+    for route in held:
+        route.continue_()
+    expect(caption).to_have_text("Slice 20")
+    expect(page.get_by_role("link", name="Mask of slice 20 (PNG)")).to_be_visible()
+
+
+def test_the_volume_of_a_leaning_grid_is_that_of_the_api(page: Page, client: Client, tmp_path: Path) -> None:
+    axial_ZYX = tifffile.imread(SAMPLES / "volume.tif")[:, ::2, ::2]
+    if axial_ZYX.ndim == 4:
+        axial_ZYX = axial_ZYX[..., 1]
+    leaning = np.array([[-1.6, 0, 0.9, 90], [0.3, -1.6, 1.4, 90], [0, 0.2, 4.0, -30], [0, 0, 0, 1]])
+    path = tmp_path / "leaning.nii.gz"
+    path.write_bytes(nifti(np.ascontiguousarray(axial_ZYX.transpose(2, 1, 0)).astype(np.int16), leaning, qform_code=0,
+                           pixdim=[1, *np.linalg.norm(leaning[:3, :3], axis=0), 0, 0, 0, 0]))  # fmt: skip
+    result = done(client, "leaning.nii.gz", path.read_bytes())["result"]
+    assert result["volume_mm3"] and result["area_pixels"]
+    page.locator("#image").set_input_files(path)
+    panel = page.get_by_role("region", name="Measurements")
+    expect(panel).to_contain_text("mm³", timeout=90_000)
+    shown = float(re.search(r"Volume\s*([\d,.]+) mm³", panel.inner_text())[1].replace(",", ""))  # type: ignore[index]
+    assert shown == pytest.approx(result["volume_mm3"], rel=1e-3)

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from shared.contract.messages import SegmentMessage
-from shared.files.paths import segmentation_folder
+from shared.database.file_removals import FileRemovals
+from shared.files.paths import pixels_path, segmentation_folder
 from trainer.reconciler import UNSENT_IF_BUSY_S, UNSENT_IF_IDLE_S, Reconciler
 
 
@@ -37,8 +38,13 @@ def queue():
 
 
 @pytest.fixture
-def reconciler(jobs, files, queue):
-    return Reconciler(jobs, files, queue.send, lambda: len(queue))
+def removals(database, files):
+    return FileRemovals(database, files)
+
+
+@pytest.fixture
+def reconciler(jobs, removals, queue):
+    return Reconciler(jobs, removals, queue.send, lambda: len(queue))
 
 
 def test_a_fresh_job_is_left_to_its_message(reconciler, accept, queue):
@@ -85,11 +91,11 @@ def test_a_job_whose_worker_died_is_sent_again_when_its_lease_is_over(reconciler
     assert queue.ids() == [id]
 
 
-def test_several_reconcilers_send_a_job_once(jobs, files, accept, queue, clock):
+def test_several_reconcilers_send_a_job_once(jobs, removals, accept, queue, clock):
     ids = [accept() for _ in range(3)]
     clock.skip(UNSENT_IF_IDLE_S + 0.1)
     for _ in range(4):
-        Reconciler(jobs, files, queue.send, lambda: 0).run()
+        Reconciler(jobs, removals, queue.send, lambda: 0).run()
     assert sorted(queue.ids()) == sorted(ids)
 
 
@@ -128,3 +134,21 @@ def test_expired_pixels_are_deleted_even_while_redis_is_away(reconciler, jobs, f
     assert jobs.get(id).gone
     assert not files.exists(segmentation_folder(id))
     assert files.exists(segmentation_folder(kept))
+
+
+def test_a_folder_that_cannot_be_removed_keeps_no_other(reconciler, jobs, files, accept, clock, monkeypatch):
+    stuck, free = accept(), accept()
+    clock.skip(25 * 3600)
+    real = files.delete_tree
+
+    def refusing(path):
+        if path == segmentation_folder(stuck):
+            raise PermissionError(path)
+        real(path)
+
+    monkeypatch.setattr(files, "delete_tree", refusing)
+    reconciler.run()
+    assert not files.exists(pixels_path(free)) and files.exists(pixels_path(stuck))
+    monkeypatch.undo()
+    reconciler.run()
+    assert not files.exists(pixels_path(stuck))

@@ -125,9 +125,12 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
     assert "80" in found["batch_size"][0]
 
 
-def test_without_a_preset_a_name_is_needed() -> None:
-    assert errors_of({"dataset": "d"}).keys() == {"name"}
-    assert errors_of({}).keys() == {"name", "dataset"}
+def test_a_run_without_a_name_is_called_by_what_is_trained_on_what() -> None:
+    assert specify({"dataset": "d"}, PRESETS, lambda _: study()).recipe.name == "unet on study"
+    plain = {"dataset": "d", "architecture": "plain_unet", "encoder": None, "encoder_weights": None}
+    assert specify(plain, PRESETS, lambda _: study()).recipe.name == "plain_unet on study"
+    assert errors_of({}).keys() == {"dataset"}
+    assert errors_of({"dataset": "d", "name": ""}).keys() == {"name"}
     assert errors_of({"recipe": 7, "dataset": 7}).keys() == {"recipe", "dataset"}
 
 

@@ -110,6 +110,30 @@ def test_the_end_of_the_process_manager_ends_the_watch(tmp_path: Path) -> None:
         scene.keeper.watch()
 
 
+def test_a_process_manager_that_dies_while_a_program_is_started_again_is_one_sentence(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, [ProgramState("api", "FATAL", 0, "Exited too quickly")])
+
+    def dies(name: str) -> None:
+        scene.supervisor.alive = False
+        raise ConnectionRefusedError
+
+    scene.supervisor.start = dies  # type: ignore[method-assign]
+    with pytest.raises(StartFailed, match="supervisord was ended"):
+        scene.keeper.watch()
+
+
+def test_a_process_manager_that_dies_at_the_start_is_one_sentence(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+
+    def dies(name: str) -> None:
+        scene.supervisor.alive = False
+        raise BrokenPipeError
+
+    scene.supervisor.start = dies  # type: ignore[method-assign]
+    with pytest.raises(StartFailed, match="supervisord was ended"):
+        scene.keeper.start(lambda: "not yet", lambda: "not yet")
+
+
 def test_being_told_to_stop_while_starting_ends_the_start_without_an_error(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     scene.stop.set()

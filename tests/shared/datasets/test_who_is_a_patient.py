@@ -137,6 +137,27 @@ def test_folders_of_kinds_are_no_patients(kinds: tuple[str, ...], tmp_path: Path
     assert "folders_are_kinds" in {each.code for each in findings}
 
 
+def test_patients_whose_names_begin_with_a_kind_are_patients(tmp_path: Path) -> None:
+    files = {}
+    for n in range(6):
+        for slice_ in ("a_1", "b_1"):
+            files[f"GBM_{n:03d}/{slice_}.png"] = picture(10 * n + ord(slice_[0]))
+            files[f"GBM_{n:03d}/{slice_}_mask.png"] = images.png(mask())
+    contents = ImageMaskDataset(lay_out(tmp_path, files)).contents()
+    assert {item.patient for item in contents.slices} == {f"GBM_{n:03d}" for n in range(6)}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_cases_with_composed_and_decomposed_names_are_one(form: str, tmp_path: Path) -> None:
+    files = {}
+    for place, kind in enumerate((*KINDS, "seg")):
+        spelling = form if place % 2 else {"NFC": "NFD", "NFD": "NFC"}[form]
+        name = unicodedata.normalize(spelling, f"Müller/Müller_{kind}.nii.gz")
+        files[name] = nifti(tumour() if kind == "seg" else head(place))
+    dataset = BratsDataset(lay_out(tmp_path, files))
+    assert len(dataset.slices()) == 4 and dataset.channels == 4
+
+
 def test_patients_inside_folders_of_kinds_are_found(tmp_path: Path) -> None:
     files = {}
     for n in range(12):

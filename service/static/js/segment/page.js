@@ -1,7 +1,7 @@
 // The page that segments: drop, pick, paste, camera, examples; then results beside each other, and the recent ones.
 
 import { Problem, picture, stayHere } from "../api.js";
-import { announce, need, problemBox, show } from "../dom.js";
+import { announce, el, need, problemBox, show } from "../dom.js";
 import { chosenFolder, droppedFiles, pastedFiles, uploadsOf } from "./files.js";
 import { Options } from "./options.js";
 import { Queue } from "./queue.js";
@@ -34,7 +34,15 @@ function add(uploads, missing = "Choose, drop or paste an image, or try an examp
   queue.add(uploads);
 }
 
-const addFiles = async (files) => add(await uploadsOf(files));
+const MOST_NAMED = 5;
+
+async function addFiles(files) {
+  const { uploads, leftOut } = await uploadsOf(files);
+  add(uploads);
+  if (!leftOut.length) return;
+  const named = leftOut.slice(0, MOST_NAMED).join(", "), more = leftOut.length - MOST_NAMED;
+  trouble.append(el("p", { class: "notice", role: "status" }, `Left out, because ${leftOut.length === 1 ? "it is no image" : `these ${leftOut.length} are no images`}: ${named}${more > 0 ? ` and ${more} more` : ""}.`));
+}
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();

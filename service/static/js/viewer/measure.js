@@ -1,16 +1,37 @@
 // What is said about the mask at the chosen threshold, in the units that are known.
 
-/** {row, column, slice, source} in millimetres; parts that are not known are null. */
+/**
+ * {row, column, slice, source, pixel, voxel} in millimetres; parts that are not known are null.
+ *
+ * A grid that leans (a tilted gantry, an oblique sform) has smaller pixels and voxels than the product of its spacings:
+ * `pixel` and `voxel` are by its steps, as voxel_size.py has them, as long as the spacings are the file's own.
+ */
 export function spacingOf(image) {
   const [row, column] = image.pixel_spacing_mm ?? [null, null];
-  return { row, column, slice: image.slice_spacing_mm ?? null, source: image.pixel_spacing_source };
+  const slice = image.slice_spacing_mm ?? null;
+  return { row, column, slice, source: image.pixel_spacing_source, ...bySteps(image.affine, row, column, slice) };
 }
 
+function bySteps(affine, row, column, slice) {
+  if (!affine || !row || !column) return {};
+  const [across, down, through] = [0, 1, 2].map((axis) => affine.slice(0, 3).map((line) => line[axis]));
+  const area = length(cross(across, down)), volume = Math.abs(dot(through, cross(across, down)));
+  if (!same(length(across), column) || !same(length(down), row)) return {};
+  // the distance of slices is said along the step or along the slices' normal
+  const own = slice && (same(length(through), slice) || same(volume / area, slice));
+  return { pixel: area, voxel: own ? volume : null };
+}
+
+const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+const length = (a) => Math.hypot(...a);
+const same = (a, b) => Math.abs(a - b) <= 1e-4 * Math.max(a, b);
+
 /** Square millimetres of a pixel, or null. */
-export const pixelArea = ({ row, column }) => (row && column ? row * column : null);
+export const pixelArea = ({ row, column, pixel }) => pixel ?? (row && column ? row * column : null);
 
 /** Cubic millimetres of a voxel, or null. */
-export const voxelVolume = (spacing) => (pixelArea(spacing) && spacing.slice ? pixelArea(spacing) * spacing.slice : null);
+export const voxelVolume = ({ row, column, slice, voxel }) => voxel ?? (row && column && slice ? row * column * slice : null);
 
 /** "0.5" or "0.5, 0.7" -> [row, column]; null if it is not that. */
 export function parseSpacing(text) {

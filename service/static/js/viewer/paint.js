@@ -31,7 +31,7 @@ export class Painter {
   /** As `view` says: fill, outline, mask, probability or image; the last two and the outline need no fill. */
   paint({ probability, labels }, mask, view, color) {
     const { out } = this;
-    if (view === "fill") fill(out, mask, labels, rgba(...color));
+    if (view === "fill") fill(out, mask, labels, rgba(...color), this.data.width);
     else if (view === "mask") for (let at = 0; at < out.length; at += 1) out[at] = mask[at] === 1 ? WHITE : BLACK;
     else if (view === "probability") for (let at = 0; at < out.length; at += 1) out[at] = HEAT_TABLE[probability[at]];
     else out.fill(0);
@@ -39,11 +39,16 @@ export class Painter {
   }
 }
 
-/** Tumour in one colour; where classes are known, each in its own, and what another threshold added in the one colour. */
-function fill(out, mask, labels, color) {
+/** Tumour in one colour; where classes are known, each in its own, and hatched what another threshold added to them. */
+function fill(out, mask, labels, color, width) {
   const known = labels && new Uint32Array(labels.data.buffer);
   for (let at = 0; at < out.length; at += 1) {
     if (mask[at] !== 1) out[at] = 0;
-    else out[at] = known && known[at] !== BLACK ? known[at] : color;
+    else if (!known) out[at] = color;
+    else if (known[at] !== BLACK) out[at] = known[at];
+    else out[at] = hatched(at, width) ? color : 0;
   }
 }
+
+/** Stripes from the lower left to the upper right, two pixels of four. */
+const hatched = (at, width) => ((at % width) + Math.floor(at / width)) % 4 < 2;

@@ -32,7 +32,7 @@ export function panel({ job, state, set, level, volume, highlight }) {
     slider.setAttribute("aria-valuetext", threshold.textContent);
     note.textContent = own
       ? "The threshold of this result. Move it to see what others would give."
-      : `Computed here from the published probability map, by the service's own rule; send threshold=${threshold.textContent} to get the same.`;
+      : `Computed here from the published probability map, by the service's own rule; send threshold=${threshold.textContent} to get the same.${job.result.classes?.length ? " Hatched: tumour at this threshold, of a class that is not known." : ""}`;
     reset.hidden = own;
     spacing.sync();
     const { answer, words, kind } = judged(measured.whole);

@@ -46,7 +46,7 @@ export class Slices {
   }
 
   /**
-   * {index, image: ImageBitmap, probability: Uint8Array, labels: ImageData or null, own: Uint8Array or null}.
+   * {index, modality, image: ImageBitmap, probability: Uint8Array, labels: ImageData or null, own: Uint8Array or null}.
    *
    * `own` is the published mask, where it cannot be made of the slice alone. What nobody waits for any more is broken
    * off. Throws Problem, AbortError.
@@ -112,6 +112,6 @@ export class Slices {
       this.links.labels ? picture(address(this.links.labels, { slice }), signal).then(pixels) : null,
       this.across ? picture(address(this.links.mask, { slice }), signal).then(greyBytes) : null,
     ]);
-    return { index, image, probability, labels, own };
+    return { index, modality, image, probability, labels, own };
   }
 }

@@ -19,10 +19,19 @@ export class Stage extends EventTarget {
     this.boxes = svg("g", { class: "boxes" });
     this.inImage = svg("g", {}, this.outline, this.boxes);
     this.onScreen = svg("g", {});
+    this.label = label;
+    this.caption = el("p", { class: "stage-caption", "aria-hidden": "true" });
     this.node = el("div", { class: "stage", tabindex: "0", role: "group", "aria-roledescription": "image viewer", "aria-label": label, "aria-describedby": describedBy },
-      this.content, svg("svg", { class: "marks", "aria-hidden": "true" }, this.inImage, this.onScreen));
+      this.content, svg("svg", { class: "marks", "aria-hidden": "true" }, this.inImage, this.onScreen), this.caption);
     new ResizeObserver(() => (this.fitted ? this.fit() : this.#apply())).observe(this.node);
     this.#listen();
+  }
+
+  /** Says on the picture, and to who hears it, what is shown; `stale`: it is not what is wanted. */
+  name(words, stale) {
+    this.caption.textContent = words;
+    this.node.setAttribute("aria-label", `${words}. ${this.label}`);
+    this.node.classList.toggle("stale", stale);
   }
 
   setAspect(aspect) {

@@ -20,6 +20,7 @@ import { Slices } from "./slices.js";
 import { Stage } from "./stage.js";
 
 const RED = "#ff3b30";
+const WHITE = "#ffffff"; // beside the colours of classes, none of which it is
 const DWELL_MS = 40; // so long one stays on a slice before it is asked for
 const LISTS_MS = 150;
 // what canvases give back is changed by some privacy settings; then nothing that is counted here is true
@@ -33,6 +34,7 @@ export class Viewer {
   #counting = new AbortController();
   #frame = 0;
   #shown = null; // the slice on the stage
+  #failed = null; // which slice could not be had, if it is the one that is wanted
   #measured = null;
 
   constructor(job) {
@@ -45,7 +47,7 @@ export class Viewer {
     this.state = {
       index: this.volume ? result.largest_slice ?? Math.floor(image.slices / 2) : 0,
       modality: image.modalities?.includes("flair") ? "flair" : image.modalities?.[0] ?? null,
-      level: this.level, view: "fill", opacity: 0.45, color: RED, spacing: spacingOf(image),
+      level: this.level, view: "fill", opacity: 0.45, color: result.classes?.length ? WHITE : RED, spacing: spacingOf(image),
     };
     if (!this.volume) this.state.modality = null;
     this.published = this.#published();
@@ -152,6 +154,7 @@ export class Viewer {
     this.#turn.abort();
     const turn = (this.#turn = new AbortController());
     const { index, modality } = this.state;
+    this.#failed = null;
     this.stage.node.setAttribute("aria-busy", "true");
     try {
       if (this.#shown && !this.slices.has(index, modality)) await pause(DWELL_MS, turn.signal);
@@ -163,10 +166,32 @@ export class Viewer {
       this.#redraw();
       if (this.volume) this.slices.ahead(index, modality, turn.signal);
     } catch (error) {
-      if (error.name !== "AbortError") show(this.trouble, problemBox(error, el("button", { type: "button", class: "second small", onclick: () => this.#load() }, "Try again")));
+      if (error.name !== "AbortError") this.#blank(index, error);
     } finally {
       if (turn === this.#turn) this.stage.node.removeAttribute("aria-busy");
     }
+  }
+
+  /** A slice that cannot be had: no other one stays in its place. */
+  #blank(index, error) {
+    this.#shown = this.#measured = null;
+    this.#failed = index;
+    for (const context of [this.stage.base.getContext("2d"), this.painter.context]) context.clearRect(0, 0, this.stage.width, this.stage.height);
+    this.stage.outline.setAttribute("d", "");
+    show(this.trouble, problemBox(error, el("button", { type: "button", class: "second small", onclick: () => this.#load() }, "Try again")));
+    this.#redraw();
+  }
+
+  /** Which slice is on the stage, in words, and whether it is the one that is wanted. */
+  #caption() {
+    if (!this.volume) return;
+    const { index, modality } = this.state, there = this.#shown;
+    const current = there?.index === index && there.modality === modality;
+    const name = (at, of) => `Slice ${at}${of ? `, ${of}` : ""}`;
+    let words = current ? name(index, modality) : `${name(index, modality)} is loading`;
+    if (there && !current) words += `; this is ${name(there.index, there.modality).toLowerCase()}`;
+    if (this.#failed === index) words = `${name(index, modality)} could not be loaded`;
+    this.stage.name(words, !current);
   }
 
   #drawImage() {
@@ -198,6 +223,7 @@ export class Viewer {
       this.#blend();
     }
     if (!this.volume && this.#measured) this.whole = { ...this.#measured, areas: [this.#measured.area] };
+    this.#caption();
     const current = this.#shown?.index === state.index && this.#measured.sure; // else it is still on its way
     this.panel.sync({ slice: current ? this.#measured : null, whole: this.whole });
     const area = pixelArea(state.spacing);
@@ -211,7 +237,8 @@ export class Viewer {
     clearTimeout(this.lists);
     this.lists = setTimeout(() => {
       const { job, state } = this, own = state.level === this.level;
-      show(this.files, downloads(job, state, own ? null : this.#measured && (() => maskPicture(this.#measured.mask, this.stage))));
+      const shown = this.#shown ? { ...state, index: this.#shown.index, modality: this.#shown.modality } : state;
+      show(this.files, downloads(job, shown, own ? null : this.#measured && (() => maskPicture(this.#measured.mask, this.stage))));
       if (job.result.classes?.length) show(this.classes, classTable(job.result, state.spacing, own));
     }, this.#shown ? LISTS_MS : 0);
   }
