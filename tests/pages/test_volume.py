@@ -185,9 +185,9 @@ def test_while_a_slice_is_on_its_way_the_picture_says_which_one_it_is(volume: Pa
     expect(page.locator(".stage")).to_have_class(re.compile("stale"))
     expect(page.get_by_role("link", name=f"Mask of slice {largest} (PNG)")).to_be_visible()
     until(lambda: page.wait_for_timeout(20) or held, what="the request")  # the browser's events come meanwhile
-    page.unroute("**/image.png*")
-    for route in held:
+    for route in held.copy():
         route.continue_()
+    page.unroute("**/image.png*")
     expect(caption).to_have_text("Slice 20")
     expect(page.get_by_role("link", name="Mask of slice 20 (PNG)")).to_be_visible()
 
