@@ -3,19 +3,26 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 VENV := .venv
+LIGHT := .venv-light
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check --no-input
 PYTHON ?=
 TORCH_INDEX_URL ?=
 ARGS ?=
 
-.PHONY: run test test-slow lint bench screenshots help
+.PHONY: run test test-service test-shared test-slow lint bench screenshots help
 
 run: $(VENV)/.stamp-run ## start the service on http://127.0.0.1:8000 (PORT, HOST, DATA_DIR, DEVICE, ... override)
 	@STOP_WITH_PARENT=1 exec $(PY) -m service run $(ARGS)
 
 test: $(VENV)/.stamp-test ## run the tests that need neither a GPU nor minutes
 	$(PY) -m pytest -m "not slow" $(ARGS)
+
+test-service: $(LIGHT)/.stamp-light ## run the tests of the API and its pages, set up without torch in a minute
+	$(LIGHT)/bin/python -m pytest -m "not slow" $(or $(ARGS),tests/service)
+
+test-shared: $(LIGHT)/.stamp-light ## run the tests of what both sides use, without torch: all but networks and losses
+	$(LIGHT)/bin/python -m pytest -m "not slow" --ignore=tests/shared/ml $(or $(ARGS),tests/shared)
 
 test-slow: $(VENV)/.stamp-test ## run the tests that start real processes
 	$(PY) -m pytest -m slow $(ARGS)
@@ -48,7 +55,14 @@ $(VENV)/.stamp-test: $(VENV)/.stamp-run requirements/test.txt
 	@$(PIP) -r requirements/test.txt
 	@touch $@
 
-$(VENV)/.stamp-python:
-	@found=$$(sh requirements/find_python.sh "$(PYTHON)") && echo "set-up: $(VENV) from $$found" && \
-	    "$$found" -m venv --clear $(VENV)
+# The light set-up has the API's packages and test tools, and no torch: enough to mend a page.
+$(LIGHT)/.stamp-light: $(LIGHT)/.stamp-python requirements/api.txt requirements/test-light.txt
+	@echo "set-up: installing into $(LIGHT), without torch"
+	@$(LIGHT)/bin/python -m pip install --disable-pip-version-check --no-input \
+	    -r requirements/api.txt -r requirements/test-light.txt
+	@touch $@
+
+$(VENV)/.stamp-python $(LIGHT)/.stamp-python:
+	@found=$$(sh requirements/find_python.sh "$(PYTHON)") && echo "set-up: $(@D) from $$found" && \
+	    "$$found" -m venv --clear $(@D)
 	@touch $@

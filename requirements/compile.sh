@@ -17,3 +17,4 @@ done
 "$UV" pip compile "$@" $cuda gpu.in -o gpu.txt
 "$UV" pip compile "$@" embedded.in -o embedded.txt
 "$UV" pip compile "$@" test.in -o test.txt
+"$UV" pip compile "$@" test-light.in -o test-light.txt

@@ -53,7 +53,7 @@ def configure(level: str) -> None:
         )
     )
     logging.basicConfig(level=max(number, logging.INFO), handlers=[handler], force=True)
-    for noisy in ("kombu", "celery", "alembic", "PIL", "tifffile"):
+    for noisy in ("kombu", "celery", "alembic", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

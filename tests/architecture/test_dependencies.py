@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-FILES = ("api", "gpu", "embedded", "test")
+FILES = ("api", "gpu", "embedded", "test", "test-light")
 
 
 def names_asked_for() -> set[str]:
@@ -28,7 +28,7 @@ def pins(file: str) -> dict[str, str]:
 
 
 def test_the_api_installs_no_torch_and_the_worker_no_flask() -> None:
-    assert not {"torch", "torchvision", "openvino", "timm"} & set(pins("api"))
+    assert not {"torch", "torchvision", "openvino", "timm"} & {*pins("api"), *pins("test-light")}
     assert not {"flask", "flask-smorest", "gunicorn", "werkzeug"} & set(pins("gpu"))
 
 

@@ -59,6 +59,8 @@ def test_help_lists_every_target(make: str) -> None:
     assert [line.split()[1] for line in shown.splitlines()] == [
         "run",
         "test",
+        "test-service",
+        "test-shared",
         "test-slow",
         "lint",
         "bench",
@@ -76,6 +78,20 @@ def test_every_target_sets_itself_up_in_an_empty_clone(make: str, target: str, t
     ).stdout
     assert "-m venv" in plan and "-r requirements/api.txt -r requirements/gpu.txt" in plan
     assert ("-r requirements/test.txt" in plan) == (target != "run")
+
+
+@pytest.mark.parametrize("target", ["test-service", "test-shared"])
+def test_the_light_tests_set_up_an_environment_of_their_own_without_torch(
+    make: str, target: str, tmp_path: Path
+) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    plan = subprocess.run(
+        [make, "-n", target], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert "-m venv --clear .venv-light" in plan
+    assert "-r requirements/api.txt -r requirements/test-light.txt" in plan
+    assert "gpu.txt" not in plan and "requirements/test.txt" not in plan
 
 
 def test_the_ci_runs_the_three_checks_and_is_valid_shell() -> None:
