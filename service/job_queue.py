@@ -1,4 +1,4 @@
-"""The queue as the API sees it: the only file of the service that knows Celery and Redis."""
+"""The queue as the API sees it: the only file that answers requests and knows Celery and Redis."""
 
 import json
 import logging
