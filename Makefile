@@ -56,10 +56,10 @@ $(VENV)/.stamp-test: $(VENV)/.stamp-run requirements/test.txt
 	@touch $@
 
 # The light set-up has the API's packages and test tools, and no torch: enough to mend a page.
-$(LIGHT)/.stamp-light: $(LIGHT)/.stamp-python requirements/api.txt requirements/test-light.txt
+$(LIGHT)/.stamp-light: $(LIGHT)/.stamp-python requirements/api.txt requirements/embedded.txt requirements/test-light.txt
 	@echo "set-up: installing into $(LIGHT), without torch"
 	@$(LIGHT)/bin/python -m pip install --disable-pip-version-check --no-input \
-	    -r requirements/api.txt -r requirements/test-light.txt
+	    -r requirements/api.txt -r requirements/embedded.txt -r requirements/test-light.txt
 	@touch $@
 
 $(VENV)/.stamp-python $(LIGHT)/.stamp-python:

@@ -90,7 +90,7 @@ def test_the_light_tests_set_up_an_environment_of_their_own_without_torch(
         [make, "-n", target], cwd=tmp_path, capture_output=True, text=True, check=True
     ).stdout
     assert "-m venv --clear .venv-light" in plan
-    assert "-r requirements/api.txt -r requirements/test-light.txt" in plan
+    assert "-r requirements/api.txt -r requirements/embedded.txt -r requirements/test-light.txt" in plan
     assert "gpu.txt" not in plan and "requirements/test.txt" not in plan
 
 
