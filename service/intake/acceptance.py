@@ -47,7 +47,7 @@ class Table(Protocol[NewIn, ViewOut]):
         ...
 
     def get(self, id: str, *, owner: str | None = None) -> ViewOut:
-        """The row; NotFound."""
+        """The row as its owner may see it; NotFound if there is none or it is another's."""
         ...
 
 

@@ -100,7 +100,7 @@ class SlicePictures:
         return still_there(lambda: self._files.read(labels_path(job.id)))
 
     def probability(self, job: SegmentationView, place: Place) -> bytes:
-        """PNG of 0..255."""
+        """PNG, 8 bit grey: the probability of tumour, 0..255 for 0..1."""
         _check(place)
         result_of(job)
         return still_there(lambda: self._files.read(probability_path(job.id)))

@@ -60,7 +60,7 @@ class VolumePictures:
         return self._read(labels_zip_path(job.id), lambda file: read_slice(file, index))
 
     def probability(self, job: SegmentationView, place: Place) -> bytes:
-        """PNG of 0..255."""
+        """PNG, 8 bit grey: the probability of tumour in a slice, 0..255 for 0..1."""
         index = slice_of(job, place)
         return self._read(probability_zip_path(job.id), lambda file: read_slice(file, index))
 

@@ -7,7 +7,7 @@ MAX_LIMIT = 100
 
 
 class Problem(ma.Schema):
-    """RFC 9457."""
+    """An error as RFC 9457 (problem details) has it."""
 
     type = ma.fields.String(required=True, metadata={"example": "/problems#invalid_fields"})
     title = ma.fields.String(required=True)
@@ -33,7 +33,7 @@ class Strict(ma.Schema):
 
 
 class ListQuery(Strict):
-    """`?limit=&cursor=`."""
+    """`?limit=&cursor=`: how many at once, and from where on."""
 
     limit = ma.fields.Integer(
         load_default=20,

@@ -134,7 +134,7 @@ class Colour(ma.fields.String):
 
 
 class Flag(ma.fields.Boolean):
-    """true or false."""
+    """true, false, 1 or 0, in letters of any case; nothing else that marshmallow would take."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         text = str(value).lower()

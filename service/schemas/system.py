@@ -18,7 +18,7 @@ def _counts(description: str) -> ma.fields.Dict:
 
 
 class Waiting(ma.Schema):
-    """A queue."""
+    """How much waits in a queue of messages."""
 
     waiting = ma.fields.Integer(
         required=True,
@@ -72,7 +72,7 @@ class Throughput(ma.Schema):
 
 
 class Failure(ma.Schema):
-    """Something that failed."""
+    """A job that failed of late, with the code that its client was told."""
 
     at = ma.fields.AwareDateTime(required=True)
     kind = ma.fields.String(required=True, validate=OneOf([kind.value for kind in Kind]))

@@ -84,7 +84,7 @@ class EventsQuery(Strict):
 
 
 class LogQuery(Strict):
-    """`?tail=`."""
+    """`?tail=`: only the last lines of the log."""
 
     tail = ma.fields.Integer(
         load_default=None,
@@ -111,7 +111,7 @@ class Choice(ma.Schema):
 
 
 class Architecture(Choice):
-    """A network."""
+    """A network that a run can train, with its options and encoders."""
 
     encoders = ma.fields.List(
         ma.fields.String(),
@@ -121,7 +121,7 @@ class Architecture(Choice):
 
 
 class Loss(Choice):
-    """A loss."""
+    """A loss that a run can minimise, with its options."""
 
     several_classes = ma.fields.Boolean(
         required=True, metadata={"description": "For several `classes`, instead of for tumour or not."}

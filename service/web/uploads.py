@@ -59,11 +59,11 @@ class Upload:
             return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """As files do."""
+        """Where the next byte goes, as for any file."""
         return self._file.tell()
 
     def read(self, size: int = -1) -> bytes:
-        """As files do."""
+        """Up to `size` bytes from where it stands; all that is left without."""
         return self._file.read(size)
 
     def open(self) -> BinaryIO:

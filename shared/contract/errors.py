@@ -35,7 +35,7 @@ class BadRequest(ServiceError):
 
 
 class Unauthenticated(ServiceError):
-    """No valid key."""
+    """The request has no API key, or one that is not valid."""
 
     code = "unauthenticated"
     title = "A valid API key is needed"
@@ -244,7 +244,7 @@ class MissingSlices(ImageError):
 
 
 class UnevenGaps(ImageError):
-    """Gaps that differ."""
+    """The gaps between the slices of a volume differ."""
 
     code = "uneven_gaps"
     title = "The slices are not evenly apart"

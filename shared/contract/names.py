@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Queue(StrEnum):
-    """Celery queues."""
+    """Celery queues, by which the API reaches a kind of worker."""
 
     INFERENCE = "inference"
     TRAINING = "training"

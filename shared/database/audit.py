@@ -20,7 +20,7 @@ SYSTEM = "system"
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One deed."""
+    """Who did what to which object, and when; `actor` is the id of a key."""
 
     id: str
     at: datetime
@@ -43,7 +43,7 @@ def record(
 
 
 class AuditLog:
-    """Reading the table."""
+    """Reads what `record` noted; nothing is ever changed or deleted through it."""
 
     def __init__(self, database: Database) -> None:
         self._db = database

@@ -1,4 +1,4 @@
-"""Leases of single rows, as datasets and training runs have them.
+"""Leases of single rows, as datasets, training runs and evaluations have them (segmentations: batches, their own).
 
 A worker owns a row until `lease_until`; `fence` grows with each claim, so that a worker that comes back from the
 dead changes nothing. The tables have id, created_at, attempts, fence, lease_owner and lease_until.

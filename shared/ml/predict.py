@@ -71,7 +71,7 @@ class Strangeness(nn.Module):
         self.direction_K = nn.Buffer(direction_K)
 
     def forward(self, features_BF: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """One batch; shapes and values stand in the class."""
         white_BK = (features_BF - self.mean_F) @ self.whitening_FK
         distance_B = white_BK.square().mean(dim=1).sqrt()
         return torch.stack([distance_B, white_BK @ self.direction_K], dim=1)

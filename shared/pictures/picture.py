@@ -28,12 +28,12 @@ class Picture:
 
     @property
     def height(self) -> int:
-        """Rows."""
+        """Number of rows, in pixels."""
         return self.pixels.shape[0]
 
     @property
     def width(self) -> int:
-        """Columns."""
+        """Number of columns, in pixels."""
         return self.pixels.shape[1]
 
     @property

@@ -114,10 +114,10 @@ class _Pipe:
         """Nothing waits further down."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close: what waits is in memory."""
 
     def taken(self) -> bytes:
-        """All that waits."""
+        """All bytes written since the last call; they are forgotten here."""
         data = bytes(self._waiting)
         self._waiting.clear()
         return data

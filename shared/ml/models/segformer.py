@@ -6,5 +6,5 @@ from shared.ml.models.smp_network import SmpNetwork
 
 
 def build(encoder: str, in_channels: int = 3, classes: int = 1) -> SmpNetwork:
-    """With random weights."""
+    """The network over this encoder, with random weights."""
     return SmpNetwork(smp.Segformer(encoder, encoder_weights=None, in_channels=in_channels, classes=classes))
