@@ -21,7 +21,8 @@ OnProgress = Callable[[int, int], None]
 class SliceFile:
     """One slice and its mask, by their paths in the dataset; `index` is the position in the patient's volume.
 
-    `part` is what goes as a whole into one part of a split: the patient, if it is not given.
+    `part` is what goes as a whole into one part of a split: the patient, if it is not given. `source` is which of
+    several datasets the slice is from, in a run that learns from more than one.
     """
 
     patient: str
@@ -29,6 +30,7 @@ class SliceFile:
     image: PurePosixPath
     mask: PurePosixPath
     part: str = ""
+    source: str = ""
 
     @property
     def unit(self) -> str:

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Returns the exit status: 0 done, 2 wrong input."""
     parser = argparse.ArgumentParser(prog="python -m trainer.training", description=__doc__)
     parser.add_argument("recipe", type=Path, help="a YAML file of recipes/")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the dataset")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the dataset, or a YAML file of several")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, history and model")
     parser.add_argument("--encoder-weights", type=Path, default=os.environ.get("ENCODER_WEIGHTS_DIR"),
                         help="folder of ImageNet weights (*.pth) for machines without a network")  # fmt: skip

@@ -17,10 +17,12 @@ class Augment:
 
     def __call__(self, image_CHW: torch.Tensor, mask_1HW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See the class."""
+        channels = len(image_CHW)
+        if (image_CHW == image_CHW[:1]).all():  # a slice in grey stays one
+            image_CHW = image_CHW[:1]
         image, mask = self.geometry(tv_tensors.Image(image_CHW), tv_tensors.Mask(mask_1HW))
-        return self._channels(self._intensity(image.as_subclass(torch.Tensor))), mask.as_subclass(
-            torch.Tensor
-        )
+        image_CHW = self._channels(self._intensity(image.as_subclass(torch.Tensor)))
+        return image_CHW.expand(channels, -1, -1).clone(), mask.as_subclass(torch.Tensor)
 
     def _intensity(self, image_CHW: torch.Tensor) -> torch.Tensor:
         """Gamma, contrast and brightness for each channel on its own: sequences vary independently."""
@@ -42,9 +44,9 @@ class Augment:
         """What happens to real uploads: a grey slice, or a sequence that was not acquired."""
         o = self.options
         draw = float(torch.rand(1))
-        others = [c for c in range(len(image_CHW)) if c != self.main_channel]
-        if not others:
+        if len(image_CHW) == 1:
             return image_CHW
+        others = [c for c in range(len(image_CHW)) if c != self.main_channel]
         main = image_CHW[self.main_channel]
         if draw < o.repeat_channel:
             return main.expand_as(image_CHW).clone()

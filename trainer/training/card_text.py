@@ -68,7 +68,7 @@ def _accuracy(card: ModelCard) -> str:
         f"## Accuracy\n\n{whose} Measured in the engine that serves ({metrics['engine']}): Dice of each "
         f"patient's {measured}; intervals are bootstrapped by patient (95 %).\n\n"
         "| upload | patients | mean | interval | median | interval |\n|---|---|---|---|---|---|\n"
-        f"{rows}\n\n{_slices(metrics)}\n\n{_unlike(metrics)}\n\n{_per_patient(metrics['volume_dice']['as_uploaded'])}"
+        f"{rows}\n\n{_sources(metrics)}{_slices(metrics)}\n\n{_unlike(metrics)}\n\n{_per_patient(metrics['volume_dice']['as_uploaded'])}"
     )
 
 
@@ -78,6 +78,34 @@ def _row(name: str, values: dict[str, Any]) -> str:
     return (
         f"| {VARIANT_NAMES[name]} | {values['patients']} | {values['mean']:.3f} | {low:.3f} to {high:.3f} "
         f"| {values['median']:.3f} | {median_low:.3f} to {median_high:.3f} |"
+    )
+
+
+def _sources(metrics: dict[str, Any]) -> str:
+    """Each dataset of a run over several, and its groups."""
+    if "sources" not in metrics:
+        return ""
+    rows = []
+    for name, values in metrics["sources"].items():
+        dice, slices, of = values["dice"], values["slices"], "slices" if values["by"] == "slice" else "patients"
+        figures = {"patients": dice["patients"], **dice, "sensitivity": slices["sensitivity"]}
+        rows.append(_source_row(name, of, figures))
+        for grouping in values["groups"].values():
+            rows += [_source_row(f"{name}: {group}", of, figures) for group, figures in grouping.items()]
+    return (
+        f"These and what follows are of the test part of {metrics['source']}. Each dataset's, as it is; slices of a "
+        "dataset whose patients are not known are counted by themselves, though neighbours are alike:\n\n"
+        "| dataset | number | mean Dice | median | slices with tumour where it was said |\n|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n\n"
+    )
+
+
+def _source_row(name: str, of: str, figures: dict[str, Any]) -> str:
+    said = figures["sensitivity"]
+    return (
+        f"| {name} | {figures['patients']} {of} | {figures['mean']:.3f} | {figures['median']:.3f} "
+        f"| {'(not measured)' if said is None else f'{100 * said:.1f} %'} |"
     )
 
 

@@ -15,8 +15,9 @@ from shared.ml.predict import Predictor, Strangeness
 from shared.recipe import Recipe
 from shared.registry.cards import SCHEMA, Calibration, Label, ModelCard, Weights
 from shared.registry.learned import LEARNED, Learned, read_learned, write_learned
-from trainer.training.accuracy import accuracy
+from trainer.training.by_source import accuracies, counted_by, learned_alone, weights
 from trainer.training.card_text import render
+from trainer.training.mixture import Mixture
 from trainer.training.run import Paths, Trained
 from trainer.training.select import Selection, select
 from trainer.training.slices import Slices
@@ -46,12 +47,12 @@ def finish(
         unlike = _unlike_limits(trained, recipe, features, device)
     else:  # every patient was trained on: nothing is left to choose by, so the constants are those of the start
         selection, unlike = _inherited(paths)
-    weights = save_weights(folder, trained.network, features)
+    saved = save_weights(folder, trained.network, features)
     _remember(folder, paths, trained)
-    card = _card(recipe, trained, selection, unlike, weights, model_id or recipe.name)
+    card = _card(recipe, trained, selection, unlike, saved, model_id or recipe.name)
     card.dump(folder / CARD)
     if trained.split.test:
-        metrics = accuracy(
+        metrics = accuracies(
             folder, trained.dataset, trained.split.test, paths.strange, str(device), thorough=thorough
         )
     else:
@@ -73,16 +74,18 @@ def _remember(folder: Path, paths: Paths, trained: Trained) -> None:
 
 def _strangeness(trained: Trained, recipe: Recipe, device: torch.device) -> dict[str, torch.Tensor]:
     """Fitted on the training patients' slices and on other images made of them."""
-    like, other = kinds(recipe.in_channels, recipe.main_channel)
-    indices = trained.slices.of(trained.split.train)
-    predictor = Predictor(trained.network)
-    # Where a sequence is missing, another stands in for it: its copies are no images of another kind.
-    complete = indices[_complete(trained.slices, indices)]
-    if not len(complete):  # grey slices: there are no other sequences to make others of
-        complete, other = indices, [negative_of(recipe.main_channel)]
-    like_NF = _second_outputs(predictor, trained.slices, indices, like, recipe, device)
-    # Every third slice is enough to draw a line by, and there are many kinds.
-    return fit(like_NF, _second_outputs(predictor, trained.slices, complete[::3], other, recipe, device))
+    slices, predictor = trained.slices, Predictor(trained.network)
+    like_NF, other_MF = [], []
+    for indices in slices.by_source(slices.of(trained.split.train)).values():
+        like, other = kinds(recipe.in_channels, recipe.main_channel, learned_alone(trained.dataset))
+        # Where a sequence is missing, another stands in for it: its copies are no images of another kind.
+        complete = indices[_complete(slices, indices)]
+        if not len(complete):  # grey slices: there are no other sequences to make others of
+            complete, like, other = indices, like[:1], [negative_of(recipe.main_channel)]
+        like_NF.append(_second_outputs(predictor, slices, indices, like, recipe, device))
+        # Every third slice is enough to draw a line by, and there are many kinds.
+        other_MF.append(_second_outputs(predictor, slices, complete[::3], other, recipe, device))
+    return fit(np.concatenate(like_NF), np.concatenate(other_MF))
 
 
 def _complete(slices: Slices, indices: np.ndarray) -> np.ndarray:
@@ -120,7 +123,7 @@ def _select(trained: Trained, recipe: Recipe, out: Path, device: torch.device) -
             logits_NHW[part] = np.log(found_BHW / (1 - found_BHW))
             truth_NHW[part] = slices.masks_NHW[indices[part]] > 0
             done = part.stop
-        return select(logits_NHW, truth_NHW, slices.by_patient(indices))
+        return select(logits_NHW, truth_NHW, slices.by_patient(indices), weights(slices, indices))
 
 
 def _unlike_limits(
@@ -129,18 +132,21 @@ def _unlike_limits(
     """For each measure, what the slices of a patient not yet seen hardly reach.
 
     Patients differ more than slices do: the limit is the mean over validation patients (in colour and in grey) of
-    their 99th percentile, plus two of its standard deviations.
+    their 99th percentile, plus two of its standard deviations. Of several datasets the highest limit is taken: none
+    of them is unlike what was learned.
     """
     strangeness = Strangeness(tensors["mean"], tensors["whitening"], tensors["direction"])
     predictor = Predictor(trained.network, strangeness=strangeness)
     like, _ = kinds(recipe.in_channels, recipe.main_channel)
     indices = trained.slices.of(trained.split.validation)
-    highest = []
-    for rows in trained.slices.by_patient(indices).values():
-        for change in like:
-            measured = _second_outputs(predictor, trained.slices, indices[rows], [change], recipe, device)
-            highest.append(np.quantile(measured, 0.99, axis=0))
-    limits = np.mean(highest, axis=0) + 2 * np.std(highest, axis=0)
+    limits = np.full(2, -np.inf)
+    for patients in counted_by(trained.dataset, trained.slices, indices).values():
+        highest = []
+        for own in patients:
+            for change in like:
+                measured = _second_outputs(predictor, trained.slices, own, [change], recipe, device)
+                highest.append(np.quantile(measured, 0.99, axis=0))
+        limits = np.maximum(limits, np.mean(highest, axis=0) + 2 * np.std(highest, axis=0))
     return {"limits": [round(float(value), 4) for value in limits]}
 
 
@@ -208,7 +214,8 @@ def _labels(recipe: Recipe, dataset: Dataset) -> list[Label]:
 def _provenance(
     recipe: Recipe, plain: dict[str, Any], trained: Trained, selection: Selection
 ) -> dict[str, Any]:
-    return {
+    several = {"sources": trained.dataset.described()} if isinstance(trained.dataset, Mixture) else {}
+    return several | {
         "data": recipe.card.data,
         "recipe": plain,
         "start": trained.origin,

@@ -3,9 +3,10 @@
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,10 @@ from trainer.training import checkpoint, pictures
 from trainer.training.augment import Augment
 from trainer.training.dataset import open_dataset
 from trainer.training.loop import Batch, EpochReport, State, new_state, train
+from trainer.training.mixture import Mixture, open_mixture
 from trainer.training.progress import Reporter
-from trainer.training.slices import Slices, TrainingSlices, draw_epoch, prepare
+from trainer.training.slices import Slices, TrainingSlices, draw_sources, prepare
+from trainer.training.sources import SUFFIXES
 from trainer.training.split import Split, split_by_patient
 from trainer.training.validate import validate
 
@@ -33,7 +36,7 @@ from trainer.training.validate import validate
 class Paths:
     """Where a run reads and writes."""
 
-    data: Path
+    data: Path  # a folder, or a file that lists several (trainer.training.sources)
     out: Path
     encoder_weights: Path | None = None
     start_from: Path | None = None  # a model folder whose weights the run goes on from
@@ -68,7 +71,7 @@ class EarlyStop(Exception):
 def run_training(recipe: Recipe, paths: Paths, device: torch.device, reporter: Reporter) -> Trained:
     """Train or go on training; whatever was finished stays in `paths.out`."""
     paths.out.mkdir(parents=True, exist_ok=True)
-    dataset = open_dataset(recipe, paths.data, paths.options, pseudonyms=paths.pseudonyms)
+    dataset = _open(recipe, paths)
     reporter.stage(Stage.LOADING, len(dataset.slices()))
     cache = paths.cache or paths.out / "cache"
     slices = prepare(
@@ -79,7 +82,7 @@ def run_training(recipe: Recipe, paths: Paths, device: torch.device, reporter: R
         aside=paths.out,
         on_slice=reporter.step,
     )
-    split = split_by_patient(slices.units, recipe.split_fractions, recipe.seed)
+    split = _split(recipe, dataset, slices)
     (paths.out / "split.json").write_text(json.dumps(split.to_dict(), indent=1))
     torch.manual_seed(recipe.seed)
     resume_from = paths.resume_from or (paths.checkpoint if paths.checkpoint.is_file() else None)
@@ -89,7 +92,8 @@ def run_training(recipe: Recipe, paths: Paths, device: torch.device, reporter: R
     if resume_from is not None:
         history, origin = checkpoint.load(resume_from, state, recipe.identity())
         reporter.resumed(history)
-    feed = Feed(recipe, slices, slices.of(split.train))
+    shares = dataset.shares if isinstance(dataset, Mixture) else {}
+    feed = Feed(recipe, slices, slices.of(split.train), shares)
     classes = dataset.classes if recipe.classes > 1 else ("tumour",)
     keeper = _Keeper(recipe, paths, device, reporter, slices, split, classes, feed.steps, history, origin)
     try:
@@ -144,6 +148,11 @@ class _Keeper:
                 "validation_loss": found.loss,
                 "validation_dice": float(np.mean([*found.dice.values()])),
             }
+            if self.slices.sources:
+                by_source = self.slices.by_source(indices)
+                means = {name: _mean_of(found.dice, self.slices, own) for name, own in by_source.items()}
+                # Each dataset counts the same, however many patients or slices it is counted by.
+                entry |= {"validation_dice": float(np.mean([*means.values()])), "validation_dice_by_source": means}
             if len(self.classes) > 1:
                 entry["validation_dice_by_class"] = found.by_class(self.classes)
             self.reporter.picture(pictures.samples(self.paths.out / "samples.png", found.samples))
@@ -164,8 +173,15 @@ class _Keeper:
 class Feed:
     """Batches of an epoch, the same for the same seed, epoch and slices."""
 
-    def __init__(self, recipe: Recipe, slices: Slices, allowed: np.ndarray) -> None:
-        self.recipe, self.slices, self.allowed = recipe, slices, allowed
+    def __init__(
+        self,
+        recipe: Recipe,
+        slices: Slices,
+        allowed: np.ndarray,
+        shares: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        self.recipe, self.slices, self.shares = recipe, slices, shares
+        self.allowed = slices.by_source(allowed)
         self.tumour_N = slices.with_tumour
         self.together = recipe.batch_size * recipe.gradient_accumulation  # slices of one step
         self.steps = len(self._order(0)) // self.together
@@ -193,10 +209,24 @@ class Feed:
         return TrainingSlices(self.slices, order, augment, self._seed(epoch), first * self.together)
 
     def _order(self, epoch: int) -> list[int]:
-        return draw_epoch(self.tumour_N, self.allowed, self.recipe.empty_per_tumour, self._seed(epoch))
+        seed, empty = self._seed(epoch), self.recipe.empty_per_tumour
+        return draw_sources(self.tumour_N, self.allowed, self.shares, empty, seed)
 
     def _seed(self, epoch: int) -> int:
         return self.recipe.seed * 1000 + epoch
+
+
+def _open(recipe: Recipe, paths: Paths) -> Dataset:
+    """The dataset, or several as one."""
+    if paths.data.suffix in SUFFIXES:
+        return open_mixture(recipe, paths.data)
+    return open_dataset(recipe, paths.data, paths.options, pseudonyms=paths.pseudonyms)
+
+
+def _split(recipe: Recipe, dataset: Dataset, slices: Slices) -> Split:
+    if isinstance(dataset, Mixture):
+        return dataset.split(recipe)
+    return split_by_patient(slices.units, recipe.split_fractions, recipe.seed)
 
 
 def _start(recipe: Recipe, paths: Paths, *, resuming: bool) -> tuple[SegmentationNetwork, str]:
@@ -210,6 +240,10 @@ def _start(recipe: Recipe, paths: Paths, *, resuming: bool) -> tuple[Segmentatio
     if recipe.encoder_weights is None or resuming:
         return network, "random"
     return network, load_encoder_weights(network, recipe.encoder, paths.encoder_weights)
+
+
+def _mean_of(dice: Mapping[str, float], slices: Slices, indices: np.ndarray) -> float:
+    return float(np.mean([dice[patient] for patient in slices.by_patient(indices)]))
 
 
 def _stop_early(history: list[dict[str, Any]], patience: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -51,8 +52,14 @@ def fit_calibration(
     return scale, bias
 
 
-def select(logits_NHW: np.ndarray, truth_NHW: np.ndarray, patients: Mapping[str, np.ndarray]) -> Selection:
-    """The constants by mean volume Dice; `patients` are the rows of each validation patient.
+def select(
+    logits_NHW: np.ndarray,
+    truth_NHW: np.ndarray,
+    patients: Mapping[str, np.ndarray],
+    weights: Mapping[str, float] = MappingProxyType({}),
+) -> Selection:
+    """The constants by mean volume Dice; `patients` are the rows of each validation patient, `weights` how much each
+    counts (1 where it is not told).
 
     Logits and masks may be memory-mapped: one patient at a time is looked at.
     """
@@ -64,7 +71,8 @@ def select(logits_NHW: np.ndarray, truth_NHW: np.ndarray, patients: Mapping[str,
             for rows in patients.values()
         ]
     )
-    scores = dict(zip(choices, dice_PC.mean(axis=0).tolist(), strict=True))
+    weight_P = [weights.get(name, 1.0) for name in patients]
+    scores = dict(zip(choices, np.average(dice_PC, axis=0, weights=weight_P).tolist(), strict=True))
     good = [choice for choice, score in scores.items() if score >= max(scores.values()) - TOLERANCE]
     region, threshold = min(good, key=lambda choice: (choice[0], abs(choice[1] - 0.5)))
     return Selection(scale, bias, threshold, region, scores[region, threshold])

@@ -1,7 +1,7 @@
 """Slices ready to train on: decoded once into a memory-mapped cache, scaled once, drawn by tumour each epoch."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -31,6 +31,7 @@ class Slices:
     patients: tuple[str, ...]  # of each slice
     units: tuple[str, ...]  # of the split, of each slice
     digests_NCD: np.ndarray  # uint8, of each channel in its file; 0 where it has one value
+    sources: tuple[str, ...] = ()  # of each slice, where there are several datasets; else empty
 
     @property
     def with_tumour(self) -> np.ndarray:
@@ -50,6 +51,13 @@ class Slices:
         """Indices of the slices of these units of the split, in order."""
         wanted = set(units)
         return np.array([n for n, unit in enumerate(self.units) if unit in wanted], int)
+
+    def by_source(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """These indices by the dataset that they are from, in the order of the names; one without a name: all."""
+        if not self.sources:
+            return {"": indices}
+        names = np.array([self.sources[n] for n in indices], str)
+        return {str(name): indices[names == name] for name in np.unique(names)}
 
     def by_patient(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """The places in `indices` of each patient's slices."""
@@ -85,7 +93,8 @@ def prepare(
                 (made / file.name).replace(file)
     images, masks, digests = (np.load(file, "r") for file in files)
     patients, units = (tuple(names) for names in zip(*((i.patient, i.unit) for i in items), strict=True))
-    return Slices(images, masks, patients, units, digests)
+    sources = tuple(i.source for i in items) if any(i.source for i in items) else ()
+    return Slices(images, masks, patients, units, digests, sources)
 
 
 def _decode(
@@ -169,10 +178,37 @@ def draw_epoch(tumour_N: np.ndarray, allowed: np.ndarray, empty_per_tumour: floa
 
     Raises TrainingFailed where no slice has tumour.
     """
+    return draw_sources(tumour_N, {"": allowed}, {}, empty_per_tumour, seed)
+
+
+def draw_sources(
+    tumour_N: np.ndarray,
+    by_source: Mapping[str, np.ndarray],
+    shares: Mapping[str, float],
+    empty_per_tumour: float,
+    seed: int,
+) -> list[int]:
+    """`draw_epoch` of several datasets: each gives `shares` (1 where none is told) of its slices with tumour.
+
+    A share of 0.5 is a random half of them, one of 2.5 is each of them twice and half of them once more.
+    """
     generator = np.random.default_rng(seed)
-    tumour, empty = allowed[tumour_N[allowed]], allowed[~tumour_N[allowed]]
-    if not len(tumour):
-        raise TrainingFailed("No slice of the training patients has a tumour in its mask.")
-    count = min(len(empty), round(len(tumour) * empty_per_tumour))
-    order = np.concatenate([tumour, generator.choice(empty, count, replace=False)])
-    return generator.permutation(order).tolist()
+    drawn = []
+    for source, allowed in by_source.items():
+        tumour, empty = allowed[tumour_N[allowed]], allowed[~tumour_N[allowed]]
+        if not len(tumour):
+            of = f" of {source}" if source else ""
+            raise TrainingFailed(f"No slice of the training patients{of} has a tumour in its mask.")
+        share = shares.get(source, 1.0)
+        count = min(round(len(empty) * share), round(len(tumour) * share * empty_per_tumour))
+        drawn.append(tumour if share == 1 else _times(tumour, round(len(tumour) * share), generator))
+        drawn.append(_times(empty, count, generator))
+    return generator.permutation(np.concatenate(drawn)).tolist()
+
+
+def _times(indices: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    """`count` of them: all as often as goes, then some at random."""
+    if count <= len(indices):
+        return generator.choice(indices, count, replace=False)
+    whole, rest = divmod(count, len(indices))
+    return np.concatenate([*[indices] * whole, generator.choice(indices, rest, replace=False)])

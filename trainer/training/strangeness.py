@@ -4,7 +4,7 @@ The other images are made from the training patients' own slices, so nothing but
 images of other kinds stay unseen until they measure the result.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import torch
@@ -35,13 +35,18 @@ def permuted(*order: int) -> Change:
     return lambda images: np.ascontiguousarray(images[..., list(order)])
 
 
-def kinds(channels: int, main: int) -> tuple[list[Change], list[Change]]:
-    """Changes that give images like those trained on, and changes that give others."""
+def kinds(
+    channels: int, main: int, learned_alone: Collection[int] = ()
+) -> tuple[list[Change], list[Change]]:
+    """Changes that give images like those trained on, and changes that give others.
+
+    `learned_alone` are channels whose sequence is learned in grey from another dataset.
+    """
     others = [c for c in range(channels) if c != main]
     like: list[Change] = [lambda images: images]
     if others:
         like.append(one_channel(main))
-    unlike = [one_channel(c) for c in others] + [negative_of(c) for c in range(channels)]
+    unlike = [one_channel(c) for c in others if c not in learned_alone] + [negative_of(c) for c in range(channels)]
     return like, [*unlike, *(permuted(*np.roll(range(channels), turn)) for turn in range(1, channels))]
 
 

@@ -45,3 +45,11 @@ def test_a_grey_upload_is_made_from_the_main_channel():
     image, _ = drawn(options)
     assert torch.equal(image[0], image[1])
     assert torch.equal(image[1], image[2])
+
+
+def test_a_slice_in_grey_stays_grey():
+    for seed in range(5):
+        torch.manual_seed(seed)
+        image, _ = Augment(Augmentation(), 0, main_channel=1)(*disc())
+        assert image.shape == (3, 64, 64)
+        assert torch.equal(image[0], image[1]) and torch.equal(image[1], image[2])
