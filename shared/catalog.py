@@ -251,6 +251,8 @@ AUGMENTATIONS: Sentences = MappingProxyType(
         "blur": "Probability of a slight Gaussian blur.",
         "repeat_channel": "Probability that `main_channel` stands in for all channels, as in a grey upload.",
         "missing_channel": "Probability that a channel is missing and `main_channel` stands in for it.",
+        "other_channel": "Probability that a slice without tumour shows a channel other than `main_channel` alone, in "
+        "grey: of another sequence, only the absence of tumour is sure.",
         "main_channel": "The channel that the masks were drawn on, from 0; null: FLAIR where the dataset names it.",
         "crop": "Side of a random crop in pixels, a multiple of 16; 0 for none.",
         "crop_until": "Fraction of the epochs after which whole slices are seen.",

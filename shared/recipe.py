@@ -42,6 +42,7 @@ class Augmentation:
     blur: float = 0.1  # probability
     repeat_channel: float = 0.1  # probability that one channel stands in for all (grey uploads)
     missing_channel: float = 0.1  # probability that a channel is missing and `main_channel` stands in for it
+    other_channel: float = 0.0  # probability that a slice without tumour shows another channel alone (grey)
     main_channel: int | None = None  # what the masks were drawn on; None: see Recipe.main_channel
     crop: int = 0  # side of a random crop, pixels; 0 for none
     crop_until: float = 0.8  # fraction of the epochs after which whole slices are seen
@@ -313,6 +314,7 @@ LIMITS: tuple[tuple[str, float, float], ...] = (
     ("limit.steps_per_epoch", 1, 1_000_000),
     *((f"augmentations.{name}", 0, 1) for name in ("flip_horizontal", "flip_vertical", "affine", "blur")),
     *((f"augmentations.{name}", 0, 1) for name in ("repeat_channel", "missing_channel", "crop_until")),
+    ("augmentations.other_channel", 0, 1),
     *(
         (f"augmentations.{name}", 0, 0.9)
         for name in ("translate", "scale", "contrast", "brightness", "noise")

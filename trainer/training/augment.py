@@ -21,7 +21,8 @@ class Augment:
         if (image_CHW == image_CHW[:1]).all():  # a slice in grey stays one
             image_CHW = image_CHW[:1]
         image, mask = self.geometry(tv_tensors.Image(image_CHW), tv_tensors.Mask(mask_1HW))
-        image_CHW = self._channels(self._intensity(image.as_subclass(torch.Tensor)))
+        free = not bool(mask.any())
+        image_CHW = self._channels(self._intensity(image.as_subclass(torch.Tensor)), free)
         return image_CHW.expand(channels, -1, -1).clone(), mask.as_subclass(torch.Tensor)
 
     def _intensity(self, image_CHW: torch.Tensor) -> torch.Tensor:
@@ -40,8 +41,8 @@ class Augment:
             )
         return image_CHW
 
-    def _channels(self, image_CHW: torch.Tensor) -> torch.Tensor:
-        """What happens to real uploads: a grey slice, or a sequence that was not acquired."""
+    def _channels(self, image_CHW: torch.Tensor, free: bool) -> torch.Tensor:
+        """What happens to real uploads: a grey slice, or a sequence that was not acquired; `free` of tumour."""
         o = self.options
         draw = float(torch.rand(1))
         if len(image_CHW) == 1:
@@ -53,6 +54,9 @@ class Augment:
         if draw < o.repeat_channel + o.missing_channel:
             image_CHW = image_CHW.clone()
             image_CHW[others[int(torch.randint(len(others), (1,)))]] = main
+        elif free and draw >= 1 - o.other_channel:
+            # Masks were drawn on the main channel: of another, only what has no tumour is known.
+            return image_CHW[others[int(torch.randint(len(others), (1,)))]].expand_as(image_CHW).clone()
         return image_CHW
 
 

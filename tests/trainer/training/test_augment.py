@@ -53,3 +53,18 @@ def test_a_slice_in_grey_stays_grey():
         image, _ = Augment(Augmentation(), 0, main_channel=1)(*disc())
         assert image.shape == (3, 64, 64)
         assert torch.equal(image[0], image[1]) and torch.equal(image[1], image[2])
+
+
+def test_a_slice_without_tumour_may_show_another_channel_alone_and_one_with_tumour_never_does():
+    options = Augmentation(other_channel=1.0, repeat_channel=0, missing_channel=0, affine=0, noise=0, blur=0,
+                           gamma=0, contrast=0, brightness=0)  # fmt: skip
+    picture = torch.stack([torch.full((64, 64), level) for level in (0.2, 0.5, 0.8)])
+    shown = set()
+    for seed in range(20):
+        torch.manual_seed(seed)
+        free, _ = Augment(options, 0, main_channel=1)(picture, torch.zeros(1, 64, 64, dtype=torch.bool))
+        assert torch.equal(free[0], free[1]) and torch.equal(free[1], free[2])
+        shown.add(round(float(free.max()), 1))
+        bearing, _ = Augment(options, 0, main_channel=1)(picture, torch.ones(1, 64, 64, dtype=torch.bool))
+        assert torch.equal(bearing, picture)
+    assert shown == {0.2, 0.8}

@@ -1,6 +1,7 @@
 """Several datasets in one run: each keeps its own split, its share of an epoch and its own numbers."""
 
-from pathlib import PurePosixPath
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image
 from shared.contract.errors import InvalidFields
 from shared.datasets.lgg import LggDataset
 from shared.ml.checkpoint import load_model
-from shared.recipe import recipe_from
+from shared.recipe import read_recipe, recipe_from
 from tests.fakes.study import make_study
 from trainer.training.by_source import learned_alone, measured
 from trainer.training.finish import finish
@@ -213,3 +214,14 @@ def test_numbers_by_group_are_those_of_their_slices(data):
     assert figures["groups"]["kind"]["glioma"] == {"patients": 4, "mean": 1.0, "median": 1.0, "sensitivity": 1.0}
     assert figures["groups"]["kind"]["meningioma"]["mean"] == 0.0
     assert figures["dice"]["mean"] == 0.5 and "per_patient" not in figures["dice"]
+
+
+def test_the_recipe_over_two_datasets_and_its_list_are_sound():
+    folder = Path(__file__).resolve().parents[3] / "recipes" / "final"
+    assert read_recipe(folder / "brain-mri.yaml").augmentations.other_channel > 0
+    parts = read_sources(folder / "brain-mri-data.yaml")["t1ce"]
+    paths = ("glioma/fold3/2553.png", "glioma/fold3/2680.png", "glioma/fold3/2681.png", "glioma/fold4/9.png")
+    left_out = [any(fnmatchcase(path, pattern) for pattern in parts.leave_out) for path in paths]
+    assert left_out == [False, True, False, False]
+    told = [parts.part_of(PurePosixPath(path)) for path in paths]
+    assert (told[0], told[2], told[3]) == ("train", "validation", "test")
