@@ -22,7 +22,7 @@ class Predictor(nn.Module):
         flips: tuple[str, ...] = (),
         scale: float = 1.0,
         bias: float = 0.0,
-        strangeness: "Strangeness | None" = None,
+        strangeness: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -62,16 +62,28 @@ class Strangeness(nn.Module):
 
     The first is the root mean square of the whitened features, about 1 for a training slice (Mahalanobis distance,
     Lee et al. 2018); the second the logit of a classifier between training slices and other images made from them
-    (outlier exposure, Hendrycks et al. 2019).
+    (outlier exposure, Hendrycks et al. 2019). A direction (K, D) is of D classifiers, scaled to one limit: the highest.
     """
 
-    def __init__(self, mean_F: torch.Tensor, whitening_FK: torch.Tensor, direction_K: torch.Tensor) -> None:
+    def __init__(self, mean_F: torch.Tensor, whitening_FK: torch.Tensor, direction_KD: torch.Tensor) -> None:
         super().__init__()
-        self.mean_F, self.whitening_FK = nn.Buffer(mean_F), nn.Buffer(whitening_FK)
-        self.direction_K = nn.Buffer(direction_K)
+        self.whitening = Whitening(mean_F, whitening_FK)
+        self.direction_KD = nn.Buffer(direction_KD.reshape(len(direction_KD), -1))
 
     def forward(self, features_BF: torch.Tensor) -> torch.Tensor:
         """One batch; shapes and values stand in the class."""
-        white_BK = (features_BF - self.mean_F) @ self.whitening_FK
+        white_BK = self.whitening(features_BF)
         distance_B = white_BK.square().mean(dim=1).sqrt()
-        return torch.stack([distance_B, white_BK @ self.direction_K], dim=1)
+        return torch.stack([distance_B, (white_BK @ self.direction_KD).amax(dim=1)], dim=1)
+
+
+class Whitening(nn.Module):
+    """features_BF -> white_BK, about 1 in each place for a training slice."""
+
+    def __init__(self, mean_F: torch.Tensor, whitening_FK: torch.Tensor) -> None:
+        super().__init__()
+        self.mean_F, self.whitening_FK = nn.Buffer(mean_F), nn.Buffer(whitening_FK)
+
+    def forward(self, features_BF: torch.Tensor) -> torch.Tensor:
+        """One batch, whitened."""
+        return (features_BF - self.mean_F) @ self.whitening_FK

@@ -68,7 +68,7 @@ def _accuracy(card: ModelCard) -> str:
         f"## Accuracy\n\n{whose} Measured in the engine that serves ({metrics['engine']}): Dice of each "
         f"patient's {measured}; intervals are bootstrapped by patient (95 %).\n\n"
         "| upload | patients | mean | interval | median | interval |\n|---|---|---|---|---|---|\n"
-        f"{rows}\n\n{_sources(metrics)}{_slices(metrics)}\n\n{_unlike(metrics)}\n\n{_per_patient(metrics['volume_dice']['as_uploaded'])}"
+        f"{rows}\n\n{_sources(metrics)}{_slices(metrics)}\n\n{_unlike(card)}\n\n{_per_patient(metrics['volume_dice']['as_uploaded'])}"
     )
 
 
@@ -130,13 +130,22 @@ def _shown(values: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _unlike(metrics: dict[str, Any]) -> str:
+def _set_on(card: ModelCard) -> str:
+    alone = "the validation patients' slices alone"
+    other = card.provenance.get("outsiders")
+    if other is None:
+        return alone
+    return f"{alone}, but for that of {other['name']}, which learned from real images of that kind as well"
+
+
+def _unlike(card: ModelCard) -> str:
+    metrics = card.metrics
     rows = "\n".join(
         f"| {kind} | {values['images']} | {100 * values['warned']:.1f} % |"
         for kind, values in metrics["unlike_training_data"].items()
     )
     return (
-        "The warning `unlike_training_data`; its limits were set on the validation patients' slices alone:\n\n"
+        f"The warning `unlike_training_data`; its limits were set on {_set_on(card)}:\n\n"
         f"| images | number | warned |\n|---|---|---|\n{rows}"
     )
 

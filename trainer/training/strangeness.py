@@ -4,13 +4,15 @@ The other images are made from the training patients' own slices, so nothing but
 images of other kinds stay unseen until they measure the result.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 SLICES_A_COMPONENT = 10
+FOLDS = 5
 Images = np.ndarray  # (B, H, W, C) uint8, as the cache holds them
 Change = Callable[[Images], Images]
 
@@ -69,6 +71,44 @@ def fit(like_NF: np.ndarray, other_MF: np.ndarray, components: int = 150) -> dic
         "whitening": torch.from_numpy(whitening).float(),
         "direction": torch.from_numpy(direction).float(),
     }
+
+
+@dataclass(frozen=True)
+class Outsiders:
+    """What tells real images of another kind: their logit is `white_NK @ direction_K`, and above `limit`.
+
+    `held_out`: whether each slice like those trained on would be warned of, its patient left out of the fit.
+    """
+
+    direction_K: np.ndarray
+    limit: float
+    held_out: list[bool]
+
+
+def outsiders(like: Sequence[np.ndarray], other_MK: np.ndarray, check_NK: np.ndarray) -> Outsiders:
+    """From whitened features: `like` has each patient's slices in each way they come, white_VNK.
+
+    The limit lies midway between what slices of a patient left out hardly reach (the mean of the patients' 99th
+    percentiles and two deviations) and what `check_NK`, of the other kind and not fitted on, hardly falls below.
+    """
+    folds = (np.random.default_rng(0).permutation(len(like)) % FOLDS).tolist()
+    logits: dict[int, np.ndarray] = {}
+    checks = []
+    for fold in range(FOLDS):
+        direction_K = _between([white for n, white in enumerate(like) if folds[n] != fold], other_MK)
+        logits |= {n: white @ direction_K for n, white in enumerate(like) if folds[n] == fold}
+        checks.append(check_NK @ direction_K)
+    highest = [np.quantile(view, 0.99) for logits_VN in logits.values() for view in logits_VN]
+    reached = float(np.mean(highest) + 2 * np.std(highest))
+    limit = max(reached, (reached + float(np.quantile(np.mean(checks, axis=0), 0.01))) / 2)
+    held_out = [bool(logit > limit) for logits_VN in logits.values() for logit in logits_VN.ravel()]
+    return Outsiders(_between(like, other_MK), limit, held_out)
+
+
+def _between(like: Sequence[np.ndarray], other_MK: np.ndarray) -> np.ndarray:
+    like_NK = np.concatenate([white_VNK.reshape(-1, white_VNK.shape[-1]) for white_VNK in like])
+    kind = np.concatenate([np.zeros(len(like_NK)), np.ones(len(other_MK))])
+    return _classify(np.concatenate([like_NK, other_MK]), kind)
 
 
 def _classify(white_NK: np.ndarray, other_N: np.ndarray, decay: float = 1e-3) -> np.ndarray:
