@@ -15,7 +15,7 @@ from trainer.training.assess import Finding
 from trainer.training.dataset import View
 from trainer.training.mixture import Mixture
 from trainer.training.slices import Slices
-from trainer.training.sources import Source
+from trainer.training.sources import ListedDataset
 
 
 def learned_alone(dataset: Dataset) -> list[int]:
@@ -74,7 +74,7 @@ def accuracies(
 
 
 def measured(
-    source: Source, items: Sequence[SliceFile], found: Sequence[Finding], limits: Sequence[float]
+    source: ListedDataset, items: Sequence[SliceFile], found: Sequence[Finding], limits: Sequence[float]
 ) -> dict[str, Any]:
     """One source's numbers, and by its groups; `found` are of `items`, in their order."""
     dice = assess.volume_metrics(found)

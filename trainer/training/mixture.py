@@ -12,7 +12,7 @@ from shared import catalog
 from shared.contract.errors import InvalidFields
 from shared.datasets.base import Dataset, SliceFile
 from shared.recipe import Recipe
-from trainer.training.sources import Source, read_sources
+from trainer.training.sources import ListedDataset, read_sources
 from trainer.training.split import Split, split_by_patient
 
 PARTS = ("train", "validation", "test")
@@ -21,7 +21,7 @@ PARTS = ("train", "validation", "test")
 class Mixture:
     """Several datasets as one: a slice of `lgg` is of patient `lgg/NAME`, its path begins with `lgg/`."""
 
-    def __init__(self, sources: Mapping[str, Source], datasets: Mapping[str, Dataset]) -> None:
+    def __init__(self, sources: Mapping[str, ListedDataset], datasets: Mapping[str, Dataset]) -> None:
         self.sources, self.datasets = dict(sources), dict(datasets)
         named = {tuple(d.modalities) for d in datasets.values() if d.modalities}
         self.modalities: Sequence[str] = named.pop() if len(named) == 1 else ()

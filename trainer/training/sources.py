@@ -31,7 +31,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Source:
+class ListedDataset:
     """One of the datasets. Paths are told by shell patterns (`*` matches `/` too).
 
     `share`: how often each slice with tumour is seen in an epoch. With `validation` or `test`, those parts are what
@@ -62,7 +62,7 @@ class Source:
         return match.group(match.re.groups and 1) if match else None
 
 
-def read_sources(path: Path) -> dict[str, Source]:
+def read_sources(path: Path) -> dict[str, ListedDataset]:
     """The sources of a YAML file, by name; raises InvalidFields, all that is wrong at once."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -71,7 +71,7 @@ def read_sources(path: Path) -> dict[str, Source]:
     if not isinstance(values, dict) or not values:
         raise InvalidFields(errors={"data": [f"{path.name} does not list datasets by name"]})
     problems: strict.Problems = {}
-    found = {str(name): strict.read(Source, value, problems, f"data.{name}") for name, value in values.items()}
+    found = {str(name): strict.read(ListedDataset, value, problems, f"data.{name}") for name, value in values.items()}
     for name, source in found.items():
         for place, message in [] if source is None else _problems(name, source):
             problems.setdefault(f"data.{name}.{place}", []).append(message)
@@ -80,7 +80,7 @@ def read_sources(path: Path) -> dict[str, Source]:
     return {name: source for name, source in found.items() if source is not None}
 
 
-def _problems(name: str, source: Source) -> list[tuple[str, str]]:
+def _problems(name: str, source: ListedDataset) -> list[tuple[str, str]]:
     found = []
     if not _NAME.fullmatch(name):
         found.append(("name", "must be small letters, digits, - and _"))
@@ -95,7 +95,7 @@ def _problems(name: str, source: Source) -> list[tuple[str, str]]:
     return found + [(f"groups.{group}", problem) for group in source.groups if (problem := _bad(source, group))]
 
 
-def _bad(source: Source, group: str) -> str | None:
+def _bad(source: ListedDataset, group: str) -> str | None:
     try:
         re.compile(str(source.groups[group]))
     except re.error as error:

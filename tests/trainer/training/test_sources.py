@@ -18,7 +18,7 @@ from trainer.training.finish import finish
 from trainer.training.mixture import open_mixture
 from trainer.training.progress import Terminal
 from trainer.training.run import Feed, Paths, run_training
-from trainer.training.sources import Source, read_sources
+from trainer.training.sources import ListedDataset, read_sources
 from trainer.training.split import split_by_patient
 
 CPU = torch.device("cpu")
@@ -162,7 +162,7 @@ def test_what_goes_with_one_dataset_only_is_refused(data):
 
 
 def test_groups_are_told_by_the_path():
-    source = Source("x", groups={"kind": "^([^/]+)/", "fold": r"fold\d"})
+    source = ListedDataset("x", groups={"kind": "^([^/]+)/", "fold": r"fold\d"})
     assert source.group_of("kind", PurePosixPath("glioma/fold3/1.png")) == "glioma"
     assert source.group_of("fold", PurePosixPath("glioma/fold3/1.png")) == "fold3"
     assert source.group_of("fold", PurePosixPath("glioma/1.png")) is None
