@@ -3,6 +3,7 @@
 import { Problem, picture, stayHere } from "../api.js";
 import { announce, el, need, problemBox, show } from "../dom.js";
 import { chosenFolder, droppedFiles, pastedFiles, uploadsOf } from "./files.js";
+import { leftOutWords } from "./left_out.js";
 import { Options } from "./options.js";
 import { Queue } from "./queue.js";
 import { recent } from "./recent.js";
@@ -34,14 +35,18 @@ function add(uploads, missing = "Choose, drop or paste an image, or try an examp
   queue.add(uploads);
 }
 
-const MOST_NAMED = 5;
+const NONE_TAKEN = "None of these files is an image that is taken: an MRI slice as PNG, JPEG or TIFF, or a volume as DICOM, NIfTI, TIFF or a zip of a series.";
 
 async function addFiles(files) {
-  const { uploads, leftOut } = await uploadsOf(files);
-  add(uploads);
-  if (!leftOut.length) return;
-  const named = leftOut.slice(0, MOST_NAMED).join(", "), more = leftOut.length - MOST_NAMED;
-  trouble.append(el("p", { class: "notice", role: "status" }, `Left out, because ${leftOut.length === 1 ? "it is no image" : `these ${leftOut.length} are no images`}: ${named}${more > 0 ? ` and ${more} more` : ""}.`));
+  const { uploads, leftOut, hidden } = await uploadsOf(files);
+  add(uploads, files.length ? NONE_TAKEN : undefined);
+  tellLeftOut(leftOut, hidden);
+}
+
+/** Says which files were not sent. */
+function tellLeftOut(names, hidden) {
+  const words = leftOutWords(names, hidden);
+  if (words) trouble.append(el("p", { class: "notice", role: "status" }, words));
 }
 
 form.addEventListener("submit", (event) => {
@@ -72,7 +77,11 @@ document.addEventListener("drop", async (event) => {
   over = 0;
   zone.classList.remove("over");
   const field = fieldAt(event.target);
-  if (field) await fill(field, event.dataTransfer);
+  if (field) {
+    trouble.replaceChildren();
+    const { leftOut, hidden } = await fill(field, event.dataTransfer);
+    tellLeftOut(leftOut, hidden);
+  }
   else await addFiles(await droppedFiles(event.dataTransfer));
 });
 document.addEventListener("paste", async (event) => {

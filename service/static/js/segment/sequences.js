@@ -1,17 +1,19 @@
 // The fields of several sequences: files that are dropped on one stay in it, and all go together as one upload.
 
 import { announce } from "../dom.js";
-import { droppedFiles } from "./files.js";
+import { droppedFiles, sorted } from "./files.js";
 
 /** The file field that something was dropped on, or null. */
 export const fieldAt = (target) => (target instanceof Element && target.closest(".field")?.querySelector("[data-modality]")) || null;
 
-/** Puts the files of a drop into a field. */
+/** Puts the images of a drop into a field, or all of it where none is one; resolves to {leftOut, hidden} of `sorted`. */
 export async function fill(field, transfer) {
-  const into = new DataTransfer();
-  for (const file of await droppedFiles(transfer)) into.items.add(file);
+  const files = await droppedFiles(transfer), { dicom, others, leftOut, hidden } = await sorted(files);
+  const into = new DataTransfer(), images = [...dicom, ...others];
+  for (const file of images.length ? images : files) into.items.add(file);
   field.files = into.files;
   announce(`${field.labels[0].textContent}: ${into.files.length === 1 ? into.files[0].name : `${into.files.length} files`}`);
+  return images.length ? { leftOut, hidden } : { leftOut: [], hidden: 0 };
 }
 
 /** What the fields hold, as uploads: one, or none where all are empty. They are empty after that. */
