@@ -4,22 +4,29 @@ import { button, el } from "../dom.js";
 import { choose, field } from "../fields.js";
 import { previewLoader } from "./preview_loader.js";
 
+const SLOW_MS = 400; // from then on it is said that something loads
+
 /** The viewer of this dataset's slices, as a <section>. */
 export function preview(dataset) {
   const load = previewLoader(dataset.links.preview);
   const parts = controls(dataset);
-  const { image, words, patient, slider, modality, number } = parts;
+  const { image, words, again, patient, slider, modality, number } = parts;
   let place = null; // of what is shown
   let asked = {}; // patient and slice, as the API takes them
+  let late = 0;
 
   const showNow = async () => {
     image.classList.add("waits");
     const query = { ...asked, modality: modality.control.value };
+    clearTimeout(late);
+    late = setTimeout(waiting, SLOW_MS);
     const { source, problem, place: found } = await load(query);
-    if (!source && !problem) return;
+    if (!source && !problem) return; // another one is waited for
+    clearTimeout(late);
     image.classList.remove("waits");
+    again.hidden = !problem;
     if (problem) {
-      image.hidden = true;
+      image.hidden = true; // no other slice stays in the place of one that is not there
       words.textContent = [problem.detail, ...Object.values(problem.errors).flat()].join(" ");
       return;
     }
@@ -31,6 +38,10 @@ export function preview(dataset) {
     for (const index of [place.index + 1, place.index - 1]) {
       if (index >= 0 && index < place.slices) load.ahead({ ...bySlice(place, index), modality: query.modality });
     }
+  };
+  const waiting = () => {
+    const wanted = number.textContent ? `Slice ${number.textContent}` : "The picture";
+    words.textContent = `${wanted} is loading.${image.hidden ? "" : ` This is still: ${image.alt}.`}`;
   };
   const tell = ({ name, slice, index, slices }, query) => {
     slider.control.max = slices - 1;
@@ -63,6 +74,7 @@ export function preview(dataset) {
     showNow();
   });
   modality.control.addEventListener("change", showNow);
+  again.addEventListener("click", showNow);
   toPatient({});
   return parts.node;
 }
@@ -76,6 +88,7 @@ function controls(dataset) {
   const scrolls = dataset.channels > 3 ? { tabindex: "0", role: "region", "aria-label": "Pictures" } : {};
   const stage = el("div", { class: "stage", ...scrolls }, image);
   const words = el("p", { class: "hint", role: "status" });
+  const again = button("Try again", () => {}, { kind: "second small", hidden: true });
   const number = el("output", { class: "figure", for: "preview-slice" });
   const patient = field(el("input", { id: "preview-patient", autocomplete: "off", spellcheck: "false" }), "Patient",
     last > 0 ? `Number from 0 to ${last}, or name.` : "Number 0, or name.");
@@ -87,11 +100,11 @@ function controls(dataset) {
   const after = button("›", () => {}, { kind: "icon", "aria-label": "Next patient" });
   const node = el("section", { class: "card", "aria-labelledby": "preview-title" },
     el("h2", { id: "preview-title" }, "Preview"),
-    el("figure", { class: "preview" }, stage, el("figcaption", {}, words)),
+    el("figure", { class: "preview" }, stage, el("figcaption", {}, words, again)),
     el("div", { class: "preview-controls" }, slider, el("div", { class: "with-steps" }, patient, before, after), modality),
     dataset.classes?.length > 1 && el("p", { class: "hint" }, "Outlines: ", dataset.classes.map((name, index) =>
       [el("span", { class: `swatch class-${index + 1}`, "aria-hidden": "true" }), `${name} `])));
-  return { node, image, words, number, patient, slider, modality, before, after };
+  return { node, image, words, again, number, patient, slider, modality, before, after };
 }
 
 /** What can be shown of a slice. Colour pictures come in their colours unless one asks for something else; others side by side. */

@@ -1,7 +1,7 @@
 // Puts the viewer together: stage, controls, panel, slices; the state lives here and everything is redrawn from it.
 
 import { pause } from "../api.js";
-import { announce, el, problemBox, show, svg } from "../dom.js";
+import { announce, button, el, problemBox, show, svg } from "../dom.js";
 import { classTable } from "./classes.js";
 import { controls } from "./controls.js";
 import { display, drawImage } from "./display.js";
@@ -35,6 +35,7 @@ export class Viewer {
   #frame = 0;
   #shown = null; // the slice on the stage
   #failed = null; // which slice could not be had, if it is the one that is wanted
+  #listed = null; // the slice that the downloads are of
   #measured = null;
 
   constructor(job) {
@@ -141,7 +142,7 @@ export class Viewer {
         this.whole = counted;
         this.#measured = null; // the slice may look otherwise, now that all are known
       } catch (error) {
-        if (error.name !== "AbortError") show(this.trouble, problemBox(error));
+        if (error.name !== "AbortError") show(this.trouble, problemBox(error, button("Try again", () => this.#settle(), { kind: "second small" })));
         return;
       }
     }
@@ -160,7 +161,7 @@ export class Viewer {
       if (this.#shown && !this.slices.has(index, modality)) await pause(DWELL_MS, turn.signal);
       const slice = await this.slices.load(index, modality, turn.signal);
       if (turn.signal.aborted) return;
-      this.#shown = slice;
+      this.#change(slice);
       this.#drawImage();
       show(this.trouble);
       this.#redraw();
@@ -174,12 +175,22 @@ export class Viewer {
 
   /** A slice that cannot be had: no other one stays in its place. */
   #blank(index, error) {
-    this.#shown = this.#measured = null;
+    this.#change(null);
+    this.#measured = null;
     this.#failed = index;
     for (const context of [this.stage.base.getContext("2d"), this.painter.context]) context.clearRect(0, 0, this.stage.width, this.stage.height);
     this.stage.outline.setAttribute("d", "");
-    show(this.trouble, problemBox(error, el("button", { type: "button", class: "second small", onclick: () => this.#load() }, "Try again")));
+    show(this.trouble, problemBox(error, button("Try again", () => this.#load(), { kind: "second small" })));
     this.#redraw();
+  }
+
+  /** Another slice is on the stage, or none: what was marked and read on the one before is not true of it. */
+  #change(slice) {
+    if (slice?.index !== this.#shown?.index) {
+      this.#highlight(null);
+      this.readout.textContent = "";
+    }
+    this.#shown = slice;
   }
 
   /** Which slice is on the stage, in words, and whether it is the one that is wanted. */
@@ -232,15 +243,17 @@ export class Viewer {
     this.controls.sync();
   }
 
-  /** What needs no frame of its own while something moves. */
+  /** What needs no frame of its own while something moves; but a download never has the name of another slice. */
   #drawLists() {
     clearTimeout(this.lists);
-    this.lists = setTimeout(() => {
-      const { job, state } = this, own = state.level === this.level;
-      const shown = this.#shown ? { ...state, index: this.#shown.index, modality: this.#shown.modality } : state;
-      show(this.files, downloads(job, shown, own ? null : this.#measured && (() => maskPicture(this.#measured.mask, this.stage))));
-      if (job.result.classes?.length) show(this.classes, classTable(job.result, state.spacing, own));
-    }, this.#shown ? LISTS_MS : 0);
+    const draw = () => {
+      const { job, state } = this, own = state.level === this.level, { index, modality } = this.#shown ?? state;
+      this.#listed = this.#shown;
+      show(this.files, downloads(job, { ...state, index, modality }, own ? null : this.#measured && (() => maskPicture(this.#measured.mask, this.stage))));
+      if (job.result.classes?.length) show(this.classes, classTable(job.result, state, own));
+    };
+    if (this.#listed === this.#shown && this.#shown) this.lists = setTimeout(draw, LISTS_MS);
+    else draw();
   }
 
   /** Makes the mask anew, if slice or threshold are others. */
