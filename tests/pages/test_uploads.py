@@ -1,12 +1,19 @@
 """Uploads of the page that segments: what is sent, what is refused, and where the focus is when they go away."""
 
+import gzip
+import io
 import re
 from pathlib import Path
 
+import numpy as np
+import pytest
 from playwright.sync_api import Locator, Page, expect
+from pydicom import Dataset, dcmwrite
 
 from tests.fakes import dicom
 from tests.fakes.launch import until
+from tests.fakes.volumes import nifti
+from tests.fakes.zips import archive
 from tests.pages.browsing import MARKS, SAMPLES, payload
 from tests.pages.conftest import Open
 
@@ -92,24 +99,93 @@ def test_a_folder_can_be_chosen_and_what_systems_leave_in_it_is_not_sent(page: P
     expect(tabs(page)).to_have_text([re.compile(r"^slice\.tif\s*tumour$")])
 
 
-def test_a_cd_becomes_its_series_and_what_is_no_image_is_named(page: Page, tmp_path: Path) -> None:
-    pixels = dicom.head((6, 48, 40))
-    for number, one in enumerate(dicom.series(pixels)):
-        data = dicom.as_bytes(one)
-        (tmp_path / f"I{number}").write_bytes(data[132:] if number % 2 else data)  # half of them without a preamble
-    for name, content in {
-        "viewer.exe": b"MZ\x90\x00" + bytes(200), "index.html": b"<html>", "readme.txt": b"Read me.",
-        "a.pdf": b"%PDF-1.7", "autorun.inf": b"[autorun]",
-    }.items():  # fmt: skip
-        (tmp_path / name).write_bytes(content)
+def choose_folder(page: Page, folder: Path) -> None:
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose a folder").press("Enter")
-    chooser.value.set_files(tmp_path)
+    chooser.value.set_files(folder)
+
+
+# what lies on CDs beside the images; a document, a program and a film are told from archives and pictures by content
+BESIDE = {
+    "viewer.exe": b"MZ\x90\x00" + bytes(200), "index.html": b"<html>", "readme.txt": b"BMI and weight: read me.",
+    "a.pdf": b"%PDF-1.7", "autorun.inf": b"[autorun]",
+    ".DS_Store": b"\x00\x00\x00\x01Bud1", "._I0": b"\x00\x05\x16\x07",
+    "report.docx": archive({"[Content_Types].xml": b"<Types/>"}), "viewer.jar": archive({"META-INF/MANIFEST.MF": b""}),
+    "film.mp4": b"\x00\x00\x00\x20ftypisom", "notes.gz": gzip.compress(b"notes"), "broken.dcm": bytes(200),
+}  # fmt: skip
+
+
+def bare(one: Dataset, syntax: str) -> bytes:
+    """A DICOM file that begins with its first element: without preamble, and without group 0002."""
+    into, plain = io.BytesIO(), Dataset()
+    plain.update(one)
+    dcmwrite(into, plain, implicit_vr=syntax == "implicit", little_endian=syntax != "big endian")
+    return into.getvalue()
+
+
+def test_a_cd_becomes_its_series_and_what_is_no_image_is_counted(page: Page, tmp_path: Path) -> None:
+    for number, one in enumerate(dicom.series(dicom.head((6, 48, 40)))):
+        data = dicom.as_bytes(one)
+        (tmp_path / f"I{number}").write_bytes(data[132:] if number % 2 else data)  # half of them without a preamble
+    for name, content in BESIDE.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10\x00")
+    choose_folder(page, tmp_path)
     expect(tabs(page)).to_have_count(1)
     expect(tabs(page)).to_contain_text("DICOM series, 6 files")
     said = page.locator("#trouble").get_by_role("status")
-    for name in ("4 are no images", "viewer.exe", "index.html", "readme.txt", "a.pdf"):
-        expect(said).to_contain_text(name)
+    expect(said).to_contain_text("these 13 are no images that are taken")
+    expect(said).to_contain_text("1 .exe")
+    expect(said).to_contain_text("3 hidden or system files")
+
+
+def test_names_tell_nothing_and_are_said_where_they_are_few(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "image.txt").write_bytes((SAMPLES / "tumour.tif").read_bytes())
+    (tmp_path / "photo.png").write_bytes(b"<html>")
+    choose_folder(page, tmp_path)
+    expect(tabs(page)).to_have_text([re.compile(r"^image\.txt")])
+    said = page.locator("#trouble").get_by_role("status")
+    expect(said).to_have_text("Left out, because it is no image that is taken: photo.png.")
+
+
+def test_where_several_files_are_no_images_nothing_is_sent_and_one_alone_is_refused_by_the_service(
+    open_page: Open, tmp_path: Path
+) -> None:
+    page = open_page(expect_errors=True)
+    for name, content in BESIDE.items():
+        (tmp_path / name).write_bytes(content)
+    choose_folder(page, tmp_path)
+    expect(page.locator("#trouble").get_by_role("alert")).to_contain_text("None of these files is an image")
+    expect(tabs(page)).to_have_count(0)
+    page.get_by_label("Image files").set_input_files(tmp_path / "a.pdf")
+    expect(page.get_by_role("alert")).to_contain_text("PDF")
+    expect(tabs(page)).to_have_text([re.compile("a.pdf")])
+
+
+@pytest.mark.parametrize("syntax", ["implicit", "explicit", "big endian"])
+def test_dicom_without_any_header_is_one_series(page: Page, tmp_path: Path, syntax: str) -> None:
+    for number, one in enumerate(dicom.series(dicom.head((3, 48, 40)))):
+        (tmp_path / f"I{number}").write_bytes(bare(one, syntax))
+    page.evaluate("() => { XMLHttpRequest.prototype.send = () => {}; }")  # what is sent is not the point here
+    choose_folder(page, tmp_path)
+    expect(tabs(page)).to_have_text([re.compile("^DICOM series, 3 files")])
+
+
+def test_of_a_folder_that_is_dropped_on_a_sequence_only_the_images_stay(open_page: Open) -> None:
+    page = open_page(expect_errors=True)
+    page.get_by_text("Several sequences", exact=True).click()
+    drop = """(node, files) => {
+      const transfer = new DataTransfer();
+      for (const [bytes, name] of files) transfer.items.add(new File([new Uint8Array(bytes)], name));
+      node.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    }"""
+    volume = nifti(np.zeros((4, 4, 4), np.int16))
+    page.get_by_label("FLAIR volume").evaluate(
+        drop, [[list(volume), "flair.nii.gz"], [list(b"notes"), "a.txt"]]
+    )
+    expect(page.locator("#trouble").get_by_role("status")).to_contain_text("a.txt")
+    names = "node => [...node.files].map((file) => file.name)"
+    assert page.get_by_label("FLAIR volume").evaluate(names) == ["flair.nii.gz"]
 
 
 def test_a_refused_option_is_said_at_its_field_and_the_same_file_is_sent_again(open_page: Open) -> None:
