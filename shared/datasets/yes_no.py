@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -91,7 +92,7 @@ class YesNoDataset(SliceDataset):
         if picture.channels == 1:
             return picture
         grey_HW1 = cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY)[..., None]
-        return Picture(np.ascontiguousarray(grey_HW1), picture.format, picture.bit_depth)
+        return replace(picture, pixels=np.ascontiguousarray(grey_HW1))
 
 
 def _says_tumour(path: PurePosixPath) -> bool | None:
