@@ -123,10 +123,11 @@ class Preprocessing:
     ) -> np.ndarray:
         """uint8 or uint16 (H, W, C) -> float32 (image_size, image_size, channels) in 0..1.
 
-        Pixels are made square by their `spacing_mm` (row, column), scaled (see `scale`), padded and resized.
+        Pixels are scaled (see `scale`), made square by their `spacing_mm` (row, column), padded and resized: in this
+        order, so that the stored pixels say how bright a slice is, of a picture and of a volume alike.
         """
         squared = Squared.of(pixels_HWC.shape[0], pixels_HWC.shape[1], spacing_mm)
-        return self.letterbox(self.scale(squared.there(pixels_HWC), levels_C2))
+        return self.letterbox(squared.there(self.scale(pixels_HWC, levels_C2)))
 
     def standardise(self, image_HWC: np.ndarray) -> np.ndarray:
         """float32 (H, W, C) in 0..1 -> float32 (C, H, W), ImageNet's mean and deviation."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.preprocessing.preprocess import Preprocessing
+from shared.preprocessing.preprocess import NORMALIZATIONS, Preprocessing
 
 
 def picture(height=256, width=256, dtype=np.uint8, seed=0):
@@ -223,6 +223,18 @@ def test_a_network_sees_the_same_head_whatever_its_pixels_are(row, column):
     assert np.abs(seen - square).mean() < 0.02
     unaware = preprocessing.fit(blob(round(240 / row), round(240 / column), row, column))
     assert np.abs(unaware - square).mean() > 0.05
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize("spacing", [None, (4.0, 1.0), (0.5, 2.0), (2.0, 0.5)])
+def test_a_picture_is_as_bright_as_the_same_slice_of_a_volume(normalization, spacing):
+    preprocessing = Preprocessing(1, 64, normalization)
+    generator = np.random.default_rng(8)
+    pixels = generator.integers(20, 600, (40, 60, 1)).astype(np.uint16)
+    pixels[generator.random((40, 60)) < 0.01] = 900
+    (levels,) = preprocessing.levels_by_slice([pixels])
+    as_volume = preprocessing.fit(pixels, levels, spacing)
+    np.testing.assert_allclose(preprocessing.fit(pixels, None, spacing), as_volume, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("spacing", [(4.0, 1.0), (1.0, 4.0), (0.5, 2.0)])
