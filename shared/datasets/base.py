@@ -98,9 +98,12 @@ class Dataset(Protocol):
         """Image as `read`, and labels uint8 (H, W): 0, or a class's place in `classes`, from 1."""
         ...
 
-    @property
-    def numbered(self) -> bool:
-        """Whether slices are those of volumes, which are brought to 16 bit and scaled as a whole."""
+    def place_of(self, item: SliceFile) -> tuple[PurePosixPath, int] | None:
+        """The volume that a slice is sent with, and its number in it; None for a picture, which is sent by itself."""
+        ...
+
+    def volume(self, item: SliceFile) -> Sequence[np.ndarray]:
+        """All slices (H, W, channels) of that volume, listed or not, 8 bit where serving keeps them so."""
         ...
 
     def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
@@ -190,6 +193,14 @@ class SliceDataset:
         """Image as `read`, and labels uint8 (H, W): here everything above 0 is the one class."""
         pixels_HWC, mask_HW = self.read(item)
         return pixels_HWC, mask_HW.astype(np.uint8)
+
+    def place_of(self, item: SliceFile) -> tuple[PurePosixPath, int] | None:
+        """Pictures are sent by themselves."""
+        return None
+
+    def volume(self, item: SliceFile) -> Sequence[np.ndarray]:
+        """All slices that are sent with this one: a picture alone."""
+        return [self.read(item)[0]]
 
     def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
         """Distance of slices, of rows and of columns: pictures do not say."""

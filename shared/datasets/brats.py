@@ -128,6 +128,15 @@ class BratsDataset(SliceDataset):
         """Image as `read`, and labels uint8 (H, W)."""
         return self.picture(item).pixels, self.mask(item).values_HW
 
+    def place_of(self, item: SliceFile) -> tuple[PurePosixPath, int] | None:
+        """The scan, of which a patient may have several, and the number of the slice in it."""
+        return item.image.parent, int(item.image.name)
+
+    def volume(self, item: SliceFile) -> Sequence[np.ndarray]:
+        """The whole scan, empty slices too; raises ImageError, DatasetError."""
+        images = self._recent.get(self._case_of(item)[0].name)
+        return list(images.pixels_DHWC.astype(np.uint8) if images.eight_bit else images.pixels_DHWC)
+
     def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
         """Of slices, rows and columns, as the case's files say."""
         case, _ = self._case_of(item)

@@ -29,11 +29,15 @@ class UnknownLabels(DatasetError):
 
 @dataclass(frozen=True)
 class CaseImages:
-    """The pixels of a case, uint16 (D, H, W, modalities), and its labels, uint8 (D, H, W)."""
+    """The pixels of a case, uint16 (D, H, W, modalities), and its labels, uint8 (D, H, W).
+
+    `eight_bit`: all files are, so that no pixel is above 255, and serving keeps such a volume in 8 bit.
+    """
 
     pixels_DHWC: np.ndarray
     labels_DHW: np.ndarray
     not_finite: int
+    eight_bit: bool
 
 
 @dataclass(frozen=True)
@@ -61,20 +65,32 @@ def read_grid(source: Source, path: object) -> Grid:
         raise type(error)(f"{path}: {error.detail}") from None
 
 
+def _is_eight_bit(source: Source, path: object) -> bool:
+    """Raises ImageError that names the file."""
+    try:
+        return nifti.is_eight_bit(source.read(str(path)), _LIMITS)
+    except ImageError as error:
+        raise type(error)(f"{path}: {error.detail}") from None
+
+
 def read_case(
     source: Source, case: Case, modalities: tuple[str, ...], meaning: Meaning
 ) -> CaseImages:
     """One file after the other, so that only one is there as it was stored; raises ImageError, DatasetError."""
     labels_DHW = np.array(meaning.classes, np.uint8)[read_labels(source, case)]
     pixels_DHWC = np.empty((*labels_DHW.shape, len(modalities)), np.uint16)
+    eight_bit = all(_is_eight_bit(source, case.modalities[modality]) for modality in modalities)
     not_finite = 0
     for channel, modality in enumerate(modalities):
         volume = read_volume(source, case.modalities[modality])
         if volume.voxels_DHW.shape != labels_DHW.shape:
             raise DatasetError(f"{case.modalities[modality]} has another size than its segmentation.")
-        to_uint16(volume.voxels_DHW, pixels_DHWC[..., channel])
+        if eight_bit:  # as they are: see trainer.volumes.reading
+            pixels_DHWC[..., channel] = volume.voxels_DHW
+        else:
+            to_uint16(volume.voxels_DHW, pixels_DHWC[..., channel])
         not_finite += volume.not_finite
-    return CaseImages(pixels_DHWC, labels_DHW, not_finite)
+    return CaseImages(pixels_DHWC, labels_DHW, not_finite, eight_bit)
 
 
 def outline(source: Source, case: Case) -> CaseOutline:

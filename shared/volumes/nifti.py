@@ -46,6 +46,12 @@ def read_grid(data: bytes, limits: VolumeLimits = DEFAULT_LIMITS) -> Grid:
     return read_header(opened(data), limits).grid
 
 
+def is_eight_bit(data: bytes, limits: VolumeLimits = DEFAULT_LIMITS) -> bool:
+    """Whether the voxels are bytes from 0 to 255, and stay so. Raises subclasses of ImageError."""
+    header = read_header(opened(data), limits)
+    return header.dtype == np.uint8 and not header.scaled
+
+
 def opened(data: Content) -> Plain | Unzipped:
     """The content of a file, from its beginning; EmptyImage, UnsupportedFormat unless it begins like a NIfTI file."""
     if not len(data):

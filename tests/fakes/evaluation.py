@@ -58,7 +58,11 @@ class Study:
         pixels = np.random.default_rng(seed).integers(1, 255, (*labels.shape, self.channels), np.uint8)
         return pixels, labels
 
-    numbered = False
+    def place_of(self, item):
+        return None
+
+    def volume(self, item):
+        return [self.read(item)[0]]
 
     def spacing_mm(self, item):
         return self.spacings.get(item.patient)

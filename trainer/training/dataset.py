@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from random import Random
 from typing import Any
 
@@ -13,6 +13,7 @@ from shared.contract.errors import InvalidFields
 from shared.datasets.base import Dataset, SliceFile
 from shared.datasets.pseudonym import pseudonym
 from shared.recipe import Recipe
+from trainer.training.brightness import Changed
 
 
 class View:
@@ -54,10 +55,13 @@ class View:
         pixels_HWC, labels_HW = self.dataset.read_labels(item)
         return self._chosen(pixels_HWC), labels_HW
 
-    @property
-    def numbered(self) -> bool:
+    def place_of(self, item: SliceFile) -> tuple[PurePosixPath, int] | None:
         """As the dataset's."""
-        return self.dataset.numbered
+        return self.dataset.place_of(item)
+
+    def volume(self, item: SliceFile) -> Sequence[np.ndarray]:
+        """As the dataset's, of the channels that are left."""
+        return Changed(self.dataset.volume(item), self._chosen)
 
     def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
         """As the dataset's."""

@@ -26,7 +26,7 @@ class Mixture:
         named = {tuple(d.modalities) for d in datasets.values() if d.modalities}
         self.modalities: Sequence[str] = named.pop() if len(named) == 1 else ()
         first = next(iter(datasets.values()))
-        self.channels, self.classes, self.numbered = first.channels, first.classes, first.numbered
+        self.channels, self.classes = first.channels, first.classes
         self._own: dict[PurePosixPath, SliceFile] = {}
         self._items = [item for name in sorted(datasets) for item in self._slices_of(name)]
 
@@ -63,6 +63,15 @@ class Mixture:
     def read_labels(self, item: SliceFile) -> tuple[np.ndarray, np.ndarray]:
         """Image and labels."""
         return self.datasets[item.source].read_labels(self._own[item.image])
+
+    def place_of(self, item: SliceFile) -> tuple[PurePosixPath, int] | None:
+        """As the slice's own dataset says: volumes and pictures go together, each scaled as it is sent."""
+        place = self.datasets[item.source].place_of(self._own[item.image])
+        return None if place is None else (PurePosixPath(item.source) / place[0], place[1])
+
+    def volume(self, item: SliceFile) -> Sequence[np.ndarray]:
+        """As the slice's own dataset says."""
+        return self.datasets[item.source].volume(self._own[item.image])
 
     def spacing_mm(self, item: SliceFile) -> tuple[float, float, float] | None:
         """As the slice's own dataset says."""
@@ -113,8 +122,6 @@ def open_mixture(recipe: Recipe, path: Path) -> Mixture:
         if dataset.channels != recipe.in_channels:
             message = f"has {dataset.channels} channels where the recipe has {recipe.in_channels}"
             raise InvalidFields(errors={f"data.{name}": [message]})
-    if len({dataset.numbered for dataset in datasets.values()}) > 1:
-        raise InvalidFields(errors={"data": ["volumes and pictures do not go together: they are scaled differently"]})
     if recipe.classes > 1 or recipe.split == "slice" or recipe.modalities or recipe.limit.patients:
         message = "goes with one class, all channels, all patients and a split by patient"
         raise InvalidFields(errors={"data": [f"more than one dataset {message}"]})

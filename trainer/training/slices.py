@@ -19,7 +19,7 @@ from shared.preprocessing.square_pixels import PixelSpacing, Squared
 from trainer.training.augment import Augment
 from trainer.training.brightness import levels_of
 
-VERSION = 4  # of what the cache holds
+VERSION = 5  # of what the cache holds
 
 
 @dataclass(frozen=True)

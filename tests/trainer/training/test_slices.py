@@ -14,8 +14,6 @@ class Volumes:
     """Two patients of three slices with four channels, the second twice as bright; three classes."""
 
     channels, modalities, classes = 4, ("t1", "t1ce", "t2", "flair"), ("a", "b", "c")
-    numbered = True
-
     def __init__(self):
         generator = np.random.default_rng(0)
         self.pixels = generator.integers(1, 1000, (3, 32, 32, 4)).astype(np.uint16)
@@ -34,6 +32,12 @@ class Volumes:
 
     def read_labels(self, item):
         return self.read(item)[0], self.labels
+
+    def place_of(self, item):
+        return item.image.parent, item.index
+
+    def volume(self, item):
+        return self.pixels * (1 if item.patient == "a" else 2)
 
     def spacing_mm(self, item):
         return None
