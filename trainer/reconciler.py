@@ -13,6 +13,7 @@ from shared.contract.names import SegmentationKind, SegmentationStatus
 from shared.database.file_removals import FileRemovals
 from shared.database.tables import utc_now
 from shared.files.paths import segmentation_folder, source_path
+from shared.files.store import FileStore
 from shared.jobs.segmentations import DueJob, SegmentationJobs
 
 _log = structlog.get_logger(__name__)
@@ -31,10 +32,11 @@ class Reconciler:
         self,
         jobs: SegmentationJobs,
         removals: FileRemovals,
+        files: FileStore,
         send: Callable[[SegmentMessage | SegmentVolumeMessage], None],
         queue_length: Callable[[], int],
     ) -> None:
-        self._jobs, self._removals = jobs, removals
+        self._jobs, self._removals, self._files = jobs, removals, files
         self._send, self._queue_length = send, queue_length
         self._rounds = 0
 
@@ -48,11 +50,11 @@ class Reconciler:
     def _exhaust(self) -> None:
         for job_id in self._jobs.exhaust():
             _log.warning("attempts_exhausted", job_id=job_id)
-            self._removals.delete(source_path(job_id))  # of a volume, as it was sent
+            self._files.try_delete_tree(source_path(job_id))  # of a volume, as it was sent
 
     def _expire(self) -> None:
         # One folder that cannot be removed is tried again the next time, and keeps no other.
-        removed = [job_id for job_id in self._jobs.expire() if self._removals.delete(segmentation_folder(job_id))]
+        removed = [job_id for job_id in self._jobs.expire() if self._files.try_delete_tree(segmentation_folder(job_id))]
         if removed:
             self._jobs.files_removed(removed)
         self._removals.sweep()

@@ -97,7 +97,7 @@ class WorkerRuntime:
         workers = Workers(self._database)
         self._presence = Presence(workers, self._worker_id, queue, self._describe)
         removals = FileRemovals(self._database, files)
-        reconciler = Reconciler(jobs, removals, send, lambda: int(self._redis.llen(Queue.INFERENCE)))
+        reconciler = Reconciler(jobs, removals, files, send, lambda: int(self._redis.llen(Queue.INFERENCE)))
         self._chores = [
             Periodic("presence", self._presence.beat, BEAT_S),
             Periodic("reconciler", reconciler.run, RECONCILE_S, jitter=0.25),

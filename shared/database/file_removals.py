@@ -1,21 +1,19 @@
 """Removing folders of the file store for good: noted in the transaction that forgets them, done until it is done.
 
 A process that dies between the row and the files leaves the note, and a reconciler does what notes say. A folder that
-cannot be removed stays noted and keeps no other.
+cannot be removed stays noted, behind all others.
 """
 
-import logging
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from shared.database.database import Database
-from shared.database.tables import FileRemoval
+from shared.database.tables import FileRemoval, utc_now
 from shared.files.store import FileStore
 
 C = FileRemoval.__table__.c
 _MOST = 100  # at a time
-_log = logging.getLogger(__name__)
 
 
 def note(connection: Connection, path: str, now: datetime) -> None:
@@ -32,20 +30,13 @@ class FileRemovals:
 
     def remove(self, path: str) -> bool:
         """The folder is gone, and the note of it; False where it could not be removed, and stays noted."""
-        if not self.delete(path):
-            return False
+        removed = self._files.try_delete_tree(path)
         with self._db.write() as connection:
-            connection.execute(delete(FileRemoval).where(C.path == path))
-        return True
-
-    def delete(self, path: str) -> bool:
-        """The folder alone, of a row that says itself that its files are to go; False where that failed."""
-        try:
-            self._files.delete_tree(path)
-        except OSError as error:
-            _log.warning("files_not_removed", extra={"path": path, "error": type(error).__name__})
-            return False
-        return True
+            if removed:
+                connection.execute(delete(FileRemoval).where(C.path == path))
+            else:
+                connection.execute(update(FileRemoval).where(C.path == path).values(requested_at=utc_now()))
+        return removed
 
     def sweep(self) -> int:
         """Remove what was noted and is still there, oldest first; how many folders."""

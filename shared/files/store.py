@@ -1,5 +1,6 @@
 """Files that last, behind one interface: a local folder (plain system calls) or any fsspec URL (s3://, memory://)."""
 
+import logging
 import re
 import secrets
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import BinaryIO
 
 from shared.files.store_backends import Local, backend_of, copy_into
 
+_log = logging.getLogger(__name__)
 _PART = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -60,6 +62,15 @@ class FileStore:
     def delete_tree(self, path: str) -> None:
         """Delete the folder with all its files (or the one file); nothing happens if there is none."""
         self._backend.delete_tree(_parts(path))
+
+    def try_delete_tree(self, path: str) -> bool:
+        """The same in a sweep, where a folder that cannot be removed must keep no other; False if it is still there."""
+        try:
+            self.delete_tree(path)
+        except OSError as error:
+            _log.warning("files_not_removed", extra={"path": path, "error": type(error).__name__})
+            return False
+        return True
 
 
 def _parts(path: str) -> list[str]:

@@ -43,8 +43,8 @@ def removals(database, files):
 
 
 @pytest.fixture
-def reconciler(jobs, removals, queue):
-    return Reconciler(jobs, removals, queue.send, lambda: len(queue))
+def reconciler(jobs, removals, files, queue):
+    return Reconciler(jobs, removals, files, queue.send, lambda: len(queue))
 
 
 def test_a_fresh_job_is_left_to_its_message(reconciler, accept, queue):
@@ -91,11 +91,11 @@ def test_a_job_whose_worker_died_is_sent_again_when_its_lease_is_over(reconciler
     assert queue.ids() == [id]
 
 
-def test_several_reconcilers_send_a_job_once(jobs, removals, accept, queue, clock):
+def test_several_reconcilers_send_a_job_once(jobs, removals, files, accept, queue, clock):
     ids = [accept() for _ in range(3)]
     clock.skip(UNSENT_IF_IDLE_S + 0.1)
     for _ in range(4):
-        Reconciler(jobs, removals, queue.send, lambda: 0).run()
+        Reconciler(jobs, removals, files, queue.send, lambda: 0).run()
     assert sorted(queue.ids()) == sorted(ids)
 
 

@@ -55,10 +55,10 @@ class LocalDatasets:
                 self._make(dataset, target, on_progress)
         return target
 
-    def remove(self, dataset_id: str) -> None:
-        """Delete the archive from the store, and the unpacked copy."""
-        self._files.delete_tree(dataset_folder(dataset_id))
+    def try_remove(self, dataset_id: str) -> bool:
+        """Delete the unpacked copy, and the archive from the store; False if that is still there."""
         self.forget(dataset_id)
+        return self._files.try_delete_tree(dataset_folder(dataset_id))
 
     def forget(self, dataset_id: str) -> None:
         """Remove the unpacked copy; nothing happens if there is none."""

@@ -55,11 +55,9 @@ class ValidationJob:
         """Remove the files of deleted datasets here and in the store; fail what died too often."""
         for dataset_id in self._datasets.exhaust():
             _log.warning("dataset_exhausted", dataset_id=dataset_id)
-        gone = self._datasets.to_clean()
-        for dataset_id in gone:
-            self._local.remove(dataset_id)
-        if gone:
-            self._datasets.files_removed(gone)
+        removed = [dataset_id for dataset_id in self._datasets.to_clean() if self._local.try_remove(dataset_id)]
+        if removed:
+            self._datasets.files_removed(removed)
         # The API, or a worker on another host, may have removed the files in the store.
         self._local.sweep(lambda dataset_id: found(self._datasets.get, dataset_id) is not None)
 

@@ -33,9 +33,8 @@ class EvaluationJob:
         """Remove what evaluations have left, here and in the store, that were deleted or whose worker was killed."""
         tools = self._tools
         gone = tools.evaluations.to_clean()
-        for evaluation_id in gone:
-            tools.files.delete_tree(evaluation_folder(evaluation_id))
-        if gone:
-            tools.evaluations.files_removed(gone)
+        removed = [each for each in gone if tools.files.try_delete_tree(evaluation_folder(each))]
+        if removed:
+            tools.evaluations.files_removed(removed)
         sweep(tools.settings.work_dir, partial(is_under_way, tools.evaluations.get))
         tools.local_models.sweep(tools.models)

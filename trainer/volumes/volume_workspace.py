@@ -97,6 +97,10 @@ class VolumeSweeper:
         """Now and then."""
         sweep(self._root, partial(is_under_way, self._jobs.get))
         now = utc_now()
-        for job_id in self._jobs.ended_volumes(self._since):
-            self._files.delete_tree(source_path(job_id))
-        self._since = now - LOOK_BACK
+        left = [
+            job_id
+            for job_id in self._jobs.ended_volumes(self._since)
+            if not self._files.try_delete_tree(source_path(job_id))
+        ]
+        if not left:
+            self._since = now - LOOK_BACK

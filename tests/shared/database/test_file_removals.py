@@ -3,11 +3,13 @@
 import pytest
 
 from shared.contract.names import DEFAULT_ALIAS
+from shared.database import file_removals
 from shared.database.file_removals import FileRemovals
 from shared.database.models import Models
 from shared.files.paths import model_folder, run_folder
 from shared.files.store import FileStore
 from shared.jobs.training_runs import TrainingRuns
+from tests.fakes import store
 from tests.fakes.cards import card
 from tests.fakes.studies import queued_run
 
@@ -54,14 +56,18 @@ def test_a_death_between_row_and_files_leaves_no_file(made, database, files, rem
 @pytest.mark.parametrize("made", [a_run, a_model])
 def test_a_folder_that_cannot_be_removed_is_tried_again(made, database, files, removals, monkeypatch):
     path = made(database, files)
-
-    def refusing(path):
-        raise PermissionError(path)
-
-    monkeypatch.setattr(files, "delete_tree", refusing)
+    store.refuse(files, path.rpartition("/")[0], monkeypatch)
     assert removals.sweep() == 0
     monkeypatch.undo()
     assert removals.sweep() == 1 and not files.exists(path)
+
+
+def test_one_that_cannot_be_removed_waits_behind_the_others(database, files, removals, monkeypatch):
+    monkeypatch.setattr(file_removals, "_MOST", 1)
+    stuck, other = a_run(database, files), a_run(database, files)
+    store.refuse(files, stuck.rpartition("/")[0], monkeypatch)
+    assert [removals.sweep(), removals.sweep()] == [0, 1]
+    assert files.exists(stuck) and not files.exists(other)
 
 
 def test_shipped_models_are_not_removed(database, files, removals):

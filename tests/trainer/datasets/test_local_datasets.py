@@ -151,7 +151,7 @@ def test_forgetting_removes_the_copy_and_removing_the_archive_too(files: FileSto
     datasets.forget("d1")
     assert lying(tmp_path) == [] and files.exists(dataset_archive_path("d1"))
     datasets.folder(Stored())
-    datasets.remove("d1")
+    assert datasets.try_remove("d1")
     assert lying(tmp_path) == [] and not files.exists(dataset_archive_path("d1"))
 
 

@@ -13,10 +13,10 @@ from shared.contract.config import DatasetSettings
 from shared.contract.messages import ValidateDatasetMessage
 from shared.contract.names import DatasetStatus
 from shared.database.database import Database, create_all
-from shared.files.paths import dataset_archive_path
+from shared.files.paths import dataset_archive_path, dataset_folder
 from shared.files.store import FileStore
 from shared.jobs.datasets import DatasetClaim, Datasets, DatasetView, NewDataset
-from tests.fakes import zips
+from tests.fakes import store, zips
 from tests.fakes.datasets import picture_files
 from trainer.datasets import validation_job as module
 from trainer.datasets.local_datasets import LocalDatasets
@@ -208,6 +208,20 @@ def test_cleaning_removes_what_was_deleted_here_and_in_the_store(bench: Bench) -
     assert bench.files.exists(dataset_archive_path(kept)) and not bench.files.exists(
         dataset_archive_path(deleted)
     )
+
+
+def test_one_archive_that_cannot_be_removed_keeps_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = bench.add(), bench.add()
+    for id in (stuck, other):
+        bench.rows.delete(id)
+    store.refuse(bench.files, dataset_folder(stuck), monkeypatch)
+    bench.sweep()
+    assert bench.rows.to_clean() == [stuck] and not bench.files.exists(dataset_folder(other))
+    monkeypatch.undo()
+    bench.sweep()
+    assert not bench.rows.to_clean() and not bench.files.exists(dataset_folder(stuck))
 
 
 def test_a_message_only_wakes(bench: Bench) -> None:

@@ -9,12 +9,12 @@ import pytest
 from shared.contract.errors import DatasetGone, ModelUnusable
 from shared.database.database import Database, create_all
 from shared.database.models import Models
-from shared.files.paths import evaluation_report_path
+from shared.files.paths import evaluation_folder, evaluation_report_path
 from shared.files.store import FileStore
 from shared.jobs.dataset_views import NewDataset
 from shared.jobs.datasets import Datasets
 from shared.jobs.evaluations import SETTLED, Evaluations, NewEvaluation
-from tests.fakes import trainee
+from tests.fakes import store, trainee
 from tests.fakes.cards import card
 from trainer.evaluation.evaluation_job import EvaluationJob
 from trainer.evaluation.evaluation_tools import EvaluationSettings, EvaluationTools
@@ -274,3 +274,20 @@ def test_what_was_left_here_and_in_the_store_is_swept(bench):
     assert [path.name for path in bench.work_dir.iterdir()] == [f"{claim.id}.{claim.fence}"]
     assert bench.stored() == [] and bench.evaluations.to_clean() == []
     assert bench.swept == 1
+
+
+def test_one_report_that_cannot_be_removed_keeps_no_other(bench, monkeypatch):
+    deleted = []
+    for name in ("stuck", "other"):
+        new = NewEvaluation("me", name, None, bench.dataset.id, "all", None, "r")
+        deleted.append(bench.evaluations.accept(new).id)
+        bench.files.write(evaluation_report_path(deleted[-1], 1), b"report")
+        bench.evaluations.delete(deleted[-1])
+    now = bench.evaluations._clock
+    bench.evaluations._clock = lambda: now() + SETTLED * 2
+    store.refuse(bench.files, evaluation_folder(deleted[0]), monkeypatch)
+    bench.job.sweep()
+    assert bench.evaluations.to_clean() == deleted[:1] and bench.swept == 1
+    monkeypatch.undo()
+    bench.job.sweep()
+    assert bench.evaluations.to_clean() == [] and bench.stored() == []

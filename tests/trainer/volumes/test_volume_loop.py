@@ -11,6 +11,7 @@ from shared.contract.messages import SegmentMessage, SegmentVolumeMessage
 from shared.contract.names import SegmentationKind
 from shared.files.paths import probability_zip_path, segmentation_folder, source_path, volume_path
 from shared.jobs.segmentations import NewSegmentation
+from tests.fakes import store
 from tests.fakes.inference import SIZE, FakeEngine, FakeLink, served
 from trainer.engines.warm_models import WarmModels
 from trainer.inference.held_claims import HeldClaims
@@ -224,6 +225,24 @@ def test_what_was_sent_is_swept_once_its_job_has_ended(bench, jobs, files):
     VolumeSweeper(bench.work, jobs, files).run()
     assert not files.exists(source_path(ended.id))
     assert files.exists(source_path(waits.id))
+
+
+def test_one_that_cannot_be_removed_keeps_no_other_and_is_tried_again(bench, jobs, files, monkeypatch):
+    ended = [
+        NewSegmentation(owner="o", request_id="r", image={}, model_id="m", kind=SegmentationKind.VOLUME)
+        for _ in range(2)
+    ]
+    for new in ended:
+        files.write(source_path(new.id), b"as sent")
+        jobs.accept(new)
+        jobs.cancel(new.id)
+    sweeper = VolumeSweeper(bench.work, jobs, files)
+    store.refuse(files, source_path(ended[0].id), monkeypatch)
+    sweeper.run()
+    assert [files.exists(source_path(new.id)) for new in ended] == [True, False]
+    monkeypatch.undo()
+    sweeper.run()
+    assert not files.exists(source_path(ended[0].id))
 
 
 def test_a_worker_that_stops_gives_the_volume_back(bench):
