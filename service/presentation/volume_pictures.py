@@ -1,6 +1,5 @@
 """Pictures of a volume's slices, each read by itself: never the whole volume."""
 
-import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TypeVar, overload
@@ -86,14 +85,8 @@ class VolumePictures:
         wanted = slices_with_tumour(job) if place.slice is None else [slice_of(job, place)]
         with self._painting:
             masks = _Masks(result["mask"], wanted)
-            spacing = job.image.get("pixel_spacing_mm")
-            return geojson(
-                contours_of_volume(
-                    masks,
-                    np.array(affine, np.float64) if in_patient else None,
-                    math.prod(spacing) if spacing else None,
-                )
-            )
+            placed = np.array(affine, np.float64) if in_patient else None
+            return geojson(contours_of_volume(masks, placed, _pixel_mm2(result)))
 
     def montage(self, job: SegmentationView, columns: int, every: bool) -> bytes:
         """PNG of overlays beside each other: slices with tumour, or `every` one; evenly chosen where they are many."""
@@ -177,6 +170,12 @@ def slice_of(job: SegmentationView, place: Place) -> int:
     if place.slice >= slices:
         raise wrong_parameter("slice", f"Must be from 0 to {slices - 1}.")
     return place.slice
+
+
+def _pixel_mm2(result: Mapping[str, Any]) -> float | None:
+    """What the result counts in: on a grid that leans within its slices, less than the product of the spacings."""
+    area: float | None = result["area_mm2"]
+    return area / result["area_pixels"] if area else None
 
 
 def slices_with_tumour(job: SegmentationView) -> list[int]:

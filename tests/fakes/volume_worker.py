@@ -43,10 +43,13 @@ class VolumeMade:
     known: bool = True  # how it lies in the patient
     dtype: type = np.uint16
     row_mm: float = 0.5
+    lean_mm: float = 0.0  # from each row to the next, along the rows: the grid is sheared
 
     @property
     def grid(self) -> Grid:
-        return grid_of(np.diag([-0.5, -self.row_mm, 3.0, 1.0]), (56, 40, self.slices), known=self.known)
+        affine = np.diag([-0.5, -self.row_mm, 3.0, 1.0])
+        affine[0, 1] = self.lean_mm
+        return grid_of(affine, (56, 40, self.slices), known=self.known)
 
     def pixels(self) -> np.ndarray:
         """(D, 40, 56, C): a value of its own in each slice and channel, brighter to the right."""

@@ -161,6 +161,18 @@ def test_contours_are_those_of_all_slices_or_of_one(api: Api, made: Made) -> Non
     assert api.client.get(contours + "?slice=0").get_json(force=True)["features"] == []
 
 
+@pytest.mark.parametrize("query", ["", "?coordinates=patient"])
+def test_contours_are_as_large_as_the_result_says_on_a_grid_that_leans(api: Api, made: Made, query: str) -> None:
+    job = made(row_mm=1.0, lean_mm=0.75)
+    assert job["image"]["pixel_spacing_mm"] == [1.25, 0.5]
+    features = api.client.get(job["links"]["contours"] + query).get_json(force=True)["features"]
+    for feature in features:
+        properties = feature["properties"]
+        assert properties["area_mm2"] == pytest.approx(0.5 * properties["area_pixels"])
+        assert properties["area_mm2"] == pytest.approx(job["result"]["slices"][properties["slice"]]["area_mm2"])
+    assert len(features) == 3
+
+
 def test_contours_in_the_patient_are_millimetres_where_the_file_says_how_it_lies(
     api: Api, made: Made
 ) -> None:
