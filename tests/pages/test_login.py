@@ -70,6 +70,7 @@ def test_a_key_that_is_revoked_ends_the_session_and_the_page_is_come_back_to(
 def test_a_session_is_enough_to_segment(open_guarded: Open, guarded: Guarded) -> None:
     page = open_guarded("/")
     sign_in(page, guarded.keys["infer"])
+    page.wait_for_url(f"{guarded.address}/")  # loaded: what is chosen before its script runs is not sent
     page.get_by_label("Image files").set_input_files(payload(SAMPLES / "tumour.tif"))
     expect(page.locator(".verdict")).to_contain_text("tumour found")
     page.get_by_role("button", name="Delete image and result").click()
@@ -81,6 +82,7 @@ def test_a_session_that_ends_while_a_file_is_sent_loses_nothing(open_guarded: Op
     page = open_guarded("/", expect_errors=True)
     key_id, secret = guarded.key("infer")
     sign_in(page, secret)
+    page.wait_for_url(f"{guarded.address}/")
     guarded.order("revoke", id=key_id)
     page.get_by_label("Image files").set_input_files(payload(SAMPLES / "tumour.tif"))
     with page.context.expect_page() as opened:
