@@ -8,7 +8,7 @@ from typing import cast
 from sqlalchemy import Connection, Table, insert, select
 
 from shared.database.database import Database
-from shared.database.paging import Page, cut, page_statement
+from shared.database.paging import Page, read_page
 from shared.database.tables import Audit, new_id, utc_now
 
 TABLE = cast(Table, Audit.__table__)
@@ -50,7 +50,8 @@ class AuditLog:
 
     def list(self, limit: int = 50, cursor: str | None = None) -> Page[AuditEntry]:
         """One page, newest first."""
-        statement = page_statement(select(TABLE, C.at.label("created_at")), C.at, C.id, limit, cursor)
-        with self._db.read() as connection:
-            rows, after = cut(connection.execute(statement).all(), limit)
-        return Page([AuditEntry(r.id, r.at, r.actor, r.action, r.object_id) for r in rows], after)
+        statement = select(TABLE, C.at.label("created_at"))
+        return read_page(
+            self._db, statement, C.at, C.id, limit, cursor,
+            lambda row: AuditEntry(row.id, row.at, row.actor, row.action, row.object_id),
+        )  # fmt: skip

@@ -26,7 +26,7 @@ from shared.contract.errors import Conflict, InvalidFields, NotFound, UnknownMod
 from shared.contract.names import DEFAULT_ALIAS, DEFAULT_MODEL
 from shared.database import audit, file_removals
 from shared.database.database import Database
-from shared.database.paging import Page, cut, page_statement
+from shared.database.paging import Page, read_page
 from shared.database.tables import Alias, Model, utc_now
 from shared.registry.cards import ModelCard
 
@@ -142,10 +142,7 @@ class Models:
 
     def list(self, limit: int = 50, cursor: str | None = None) -> Page[StoredModel]:
         """One page, newest first."""
-        statement = page_statement(select(MODELS), M.created_at, M.id, limit, cursor)
-        with self._db.read() as connection:
-            rows, after = cut(connection.execute(statement).all(), limit)
-        return Page([self._hydrate(row) for row in rows], after)
+        return read_page(self._db, select(MODELS), M.created_at, M.id, limit, cursor, self._hydrate)
 
     def resolve(self, reference: str) -> tuple[StoredModel, str | None]:
         """The model of an alias or id, and the alias if it was one; UnknownModel on the field `model`."""

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -11,6 +11,7 @@ from sqlalchemy import Row, Select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from shared.contract.errors import InvalidFields
+from shared.database.database import Database
 
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,7 +55,7 @@ def page_statement(
     limit: int,
     cursor: str | None,
 ) -> Select[Any]:
-    """The statement restricted and ordered to one page, with one row more than asked for (see `cut`)."""
+    """The statement restricted and ordered to one page, with one row more than asked for."""
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidFields(errors={"limit": [f"Must be between 1 and {MAX_LIMIT}."]})
     if cursor is not None:
@@ -62,9 +63,18 @@ def page_statement(
     return statement.order_by(created_at.desc(), id.desc()).limit(limit + 1)
 
 
-def cut(rows: Sequence[Row[Any]], limit: int) -> tuple[Sequence[Row[Any]], str | None]:
-    """The rows of the page and the cursor of the next; rows have `created_at` and `id`."""
-    if len(rows) <= limit:
-        return rows, None
-    last = rows[limit - 1]
-    return rows[:limit], encode_cursor(last.created_at, last.id)
+def read_page(
+    database: Database,
+    statement: Select[Any],
+    created_at: ColumnElement[Any],
+    id: ColumnElement[Any],
+    limit: int,
+    cursor: str | None,
+    made_of: Callable[[Row[Any]], T],
+) -> Page[T]:
+    """One page of the statement, whose rows have `created_at` and `id`. Raises InvalidFields (`cursor`, `limit`)."""
+    with database.read() as connection:
+        rows = connection.execute(page_statement(statement, created_at, id, limit, cursor)).all()
+    shown = rows[:limit]
+    after = encode_cursor(shown[-1].created_at, shown[-1].id) if len(rows) > limit else None
+    return Page([made_of(row) for row in shown], after)

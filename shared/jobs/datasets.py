@@ -8,11 +8,11 @@ from sqlalchemy import Table, and_, delete, func, insert, select, update
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import ColumnElement
 
-from shared.contract.errors import AttemptsExhausted, NotFound
+from shared.contract.errors import NotFound
 from shared.contract.names import DatasetStatus as Status
 from shared.database import idempotency
 from shared.database.database import Database, value_errors
-from shared.database.paging import Page, cut, page_statement
+from shared.database.paging import Page, read_page
 from shared.database.tables import Dataset, utc_now
 from shared.jobs import lease
 from shared.jobs.dataset_views import DatasetClaim, DatasetView, NewDataset, to_claim, to_view
@@ -116,22 +116,12 @@ class Datasets:
 
     def exhaust(self) -> list[str]:
         """Fail the datasets whose last allowed attempt died (`attempts_exhausted`); their ids."""
-        now = self._clock()
-        used_up = and_(_OPEN, lease.no_lease(TABLE, now), C.attempts >= self._max_attempts)
-        if not lease.any_row(self._db, used_up):
-            return []
-        error = {
-            "error_code": AttemptsExhausted.code,
-            "error_message": f"The validation died {self._max_attempts} times; "
-            "most often memory or disk space is the cause.",
-        }
-        ended = (
-            update(TABLE)
-            .where(used_up)
-            .values(status=Status.FAILED, finished_at=now, **error, **lease.NO_LEASE)
+        message = (
+            f"The validation died {self._max_attempts} times; "
+            "most often memory or disk space is the cause."
         )
-        with self._db.write() as connection:
-            return [*connection.execute(ended.returning(C.id)).scalars()]
+        ended = {"status": Status.FAILED, "error_message": message}
+        return lease.exhaust(self._db, TABLE, _OPEN, self._max_attempts, self._clock(), **ended)
 
     def to_clean(self, limit: int = 100) -> list[str]:
         """Deleted datasets whose files are still to be removed, oldest first."""
@@ -151,11 +141,7 @@ class Datasets:
         statement = select(TABLE).where(C.gone_at.is_(None))
         if owner is not None:
             statement = statement.where(C.owner == owner)
-        with self._db.read() as connection:
-            rows, after = cut(
-                connection.execute(page_statement(statement, C.created_at, C.id, limit, cursor)).all(), limit
-            )
-        return Page([to_view(row) for row in rows], after)
+        return read_page(self._db, statement, C.created_at, C.id, limit, cursor, to_view)
 
     def _end(self, claim: DatasetClaim, status: Status, **values: Any) -> bool:
         ended = {"status": status, "finished_at": self._clock(), **lease.NO_LEASE, **values}

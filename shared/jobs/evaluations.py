@@ -12,7 +12,7 @@ from shared.contract.errors import AttemptsExhausted, NotFound
 from shared.contract.names import EvaluationStatus as Status
 from shared.database import audit, idempotency
 from shared.database.database import Database, value_errors
-from shared.database.paging import Page, cut, page_statement
+from shared.database.paging import Page, read_page
 from shared.database.tables import Evaluation, utc_now
 from shared.jobs import lease
 from shared.jobs.evaluation_views import (
@@ -141,22 +141,12 @@ class Evaluations:
 
     def exhaust(self) -> list[str]:
         """Fail the evaluations whose last allowed attempt died with its worker (`attempts_exhausted`); their ids."""
-        now = self._clock()
-        used_up = and_(_OPEN, lease.no_lease(TABLE, now), C.attempts >= self._max_attempts)
-        if not lease.any_row(self._db, used_up):
-            return []
-        error = {
-            "error_code": AttemptsExhausted.code,
-            "error_message": f"The evaluation was tried {self._max_attempts} times, and its worker died each time; "
-            "most often memory is the cause.",
-        }
-        ended = (
-            update(TABLE)
-            .where(used_up)
-            .values(status=Status.FAILED, finished_at=now, **error, **lease.NO_LEASE)
+        message = (
+            f"The evaluation was tried {self._max_attempts} times, and its worker died each time; "
+            "most often memory is the cause."
         )
-        with self._db.write() as connection:
-            return [*connection.execute(ended.returning(C.id)).scalars()]
+        ended = {"status": Status.FAILED, "error_message": message}
+        return lease.exhaust(self._db, TABLE, _OPEN, self._max_attempts, self._clock(), **ended)
 
     def to_clean(self, limit: int = 100) -> list[str]:
         """Evaluations that were deleted a while ago and whose files are still to be looked for, oldest first."""
@@ -181,10 +171,7 @@ class Evaluations:
             statement = statement.where(C.owner == owner)
         if model is not None:
             statement = statement.where(C.model_id == model)
-        page = page_statement(statement, C.created_at, C.id, limit, cursor)
-        with self._db.read() as connection:
-            rows, after = cut(connection.execute(page).all(), limit)
-        return Page([to_view(row) for row in rows], after)
+        return read_page(self._db, statement, C.created_at, C.id, limit, cursor, to_view)
 
     def _end(self, claim: EvaluationClaim, status: Status, **values: Any) -> bool:
         ended = {"status": status, "finished_at": self._clock(), **lease.NO_LEASE, **values}

@@ -7,9 +7,10 @@ dead changes nothing. The tables have id, created_at, attempts, fence, lease_own
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, exists, or_, select, update
+from sqlalchemy import Connection, Row, Table, and_, exists, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from shared.contract.errors import AttemptsExhausted
 from shared.database.database import Database
 
 # What a row without a worker has.
@@ -45,6 +46,18 @@ def take(
     }
     change = update(table).where(table.c.id == row.id).values(**lease, **values)
     return connection.execute(change.returning(*table.c)).one()
+
+
+def exhaust(
+    database: Database, table: Table, open: ColumnElement[bool], max_attempts: int, now: datetime, **ended: str
+) -> list[str]:
+    """Give the values `ended` to `open` rows whose last allowed attempt died (`attempts_exhausted`); their ids."""
+    used_up = and_(open, no_lease(table, now), table.c.attempts >= max_attempts)
+    if not any_row(database, used_up):
+        return []
+    values = {**ended, "error_code": AttemptsExhausted.code, "finished_at": now, **NO_LEASE}
+    with database.write() as connection:
+        return [*connection.execute(update(table).where(used_up).values(values).returning(table.c.id)).scalars()]
 
 
 def storable(message: str) -> str:

@@ -14,7 +14,7 @@ from shared.contract.errors import NotFound
 from shared.contract.names import SegmentationStatus as Status
 from shared.database import idempotency
 from shared.database.database import Database, value_errors
-from shared.database.paging import Page, cut, page_statement
+from shared.database.paging import Page, read_page
 from shared.database.tables import utc_now
 from shared.jobs import segmentation_statements as sql
 from shared.jobs.segmentation_views import (
@@ -206,10 +206,7 @@ class SegmentationJobs:
     def list(self, owner: str | None, limit: int = 50, cursor: str | None = None) -> Page[SegmentationView]:
         """One page, newest first, without what is gone; `owner` None: everybody's. InvalidFields: cursor, limit."""
         statement = sql.LIST if owner is None else sql.LIST.where(sql.C.owner == owner)
-        with self._db.read() as connection:
-            page = page_statement(statement, sql.C.created_at, sql.C.id, limit, cursor)
-            rows, after = cut(connection.execute(page).all(), limit)
-        return Page([to_view(row) for row in rows], after)
+        return read_page(self._db, statement, sql.C.created_at, sql.C.id, limit, cursor, to_view)
 
     def _changed(self, statement: UpdateBase, **values: Any) -> bool:
         with self._db.write() as connection:

@@ -18,7 +18,7 @@ from shared.contract.names import RunStatus as Status
 from shared.database import audit, file_removals, idempotency
 from shared.database.database import Database, value_errors
 from shared.database.models import add_model
-from shared.database.paging import Page, cut, page_statement
+from shared.database.paging import Page, read_page
 from shared.database.tables import utc_now
 from shared.files.paths import run_folder
 from shared.jobs import lease
@@ -232,10 +232,7 @@ class TrainingRuns:
     def list(self, owner: str | None, limit: int = 50, cursor: str | None = None) -> Page[RunView]:
         """One page, newest first; `owner` None: everybody's. InvalidFields: cursor, limit."""
         statement = select(RUNS) if owner is None else select(RUNS).where(R.owner == owner)
-        page = page_statement(statement, R.created_at, R.id, limit, cursor)
-        with self._db.read() as connection:
-            rows, after = cut(connection.execute(page).all(), limit)
-        return Page([to_view(row) for row in rows], after)
+        return read_page(self._db, statement, R.created_at, R.id, limit, cursor, to_view)
 
     @contextmanager
     def _locked(self, condition: ColumnElement[bool]) -> Iterator[tuple[Connection, Row[Any] | None]]:
