@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from service.intake.acceptance import Acceptance
+from service.intake.acceptance import Acceptance, New, Table, View
 from service.intake.datasets import DatasetIntake
 from service.intake.encoder_weights import EncoderWeightsCheck
 from service.intake.evaluations import EvaluationIntake
@@ -22,6 +22,7 @@ from service.stored import Stored
 from service.web.uploads import Uploads, uploads_folder
 from shared.contract.messages import (
     EvaluateMessage,
+    Message,
     SegmentMessage,
     SegmentVolumeMessage,
     TrainMessage,
@@ -70,7 +71,7 @@ class Intake:
                 stored.models,
                 stored.removals,
                 settings.store.models_dir,
-                settings.store.data_dir / "uploads",
+                uploads_folder(settings.store.data_dir),
                 settings.max_model_bytes,
             ),
         )
@@ -80,13 +81,7 @@ def _slices(
     settings: ServiceSettings, stored: Stored, catalogue: Catalogue, workforce: Workforce
 ) -> SliceIntake:
     return SliceIntake(
-        acceptance=Acceptance(
-            stored.segmentations,
-            SegmentMessage,
-            idempotency=stored.idempotency,
-            queue=stored.queue,
-            forget=_pixels_of(stored),
-        ),
+        acceptance=_acceptance(stored, stored.segmentations, SegmentMessage, _pixels_of(stored)),
         catalogue=catalogue,
         workforce=workforce,
         files=stored.files,
@@ -102,13 +97,7 @@ def _volumes(
     settings: ServiceSettings, stored: Stored, uploads: Uploads, catalogue: Catalogue, workforce: Workforce
 ) -> VolumeIntake:
     return VolumeIntake(
-        acceptance=Acceptance(
-            stored.segmentations,
-            SegmentVolumeMessage,
-            idempotency=stored.idempotency,
-            queue=stored.queue,
-            forget=_pixels_of(stored),
-        ),
+        acceptance=_acceptance(stored, stored.segmentations, SegmentVolumeMessage, _pixels_of(stored)),
         segmentations=stored.segmentations,
         catalogue=catalogue,
         workforce=workforce,
@@ -126,9 +115,7 @@ def _series(
     return SeriesIntake(
         servers=settings.dicomweb.servers,
         catalogue=catalogue,
-        acceptance=Acceptance(
-            stored.segmentations, SegmentVolumeMessage, idempotency=stored.idempotency, queue=stored.queue
-        ),
+        acceptance=_acceptance(stored, stored.segmentations, SegmentVolumeMessage),
         volumes=volumes,
         segmentations=stored.segmentations,
         idempotency=stored.idempotency,
@@ -137,12 +124,8 @@ def _series(
 
 def _datasets(settings: ServiceSettings, stored: Stored) -> DatasetIntake:
     return DatasetIntake(
-        acceptance=Acceptance(
-            stored.datasets,
-            ValidateDatasetMessage,
-            idempotency=stored.idempotency,
-            queue=stored.queue,
-            forget=lambda id: stored.files.delete_tree(dataset_folder(id)),
+        acceptance=_acceptance(
+            stored, stored.datasets, ValidateDatasetMessage, lambda id: stored.files.delete_tree(dataset_folder(id))
         ),
         datasets=stored.datasets,
         files=stored.files,
@@ -153,9 +136,7 @@ def _datasets(settings: ServiceSettings, stored: Stored) -> DatasetIntake:
 
 def _runs(settings: ServiceSettings, stored: Stored, presets: Presets) -> RunIntake:
     return RunIntake(
-        acceptance=Acceptance(
-            stored.runs, TrainMessage, idempotency=stored.idempotency, queue=stored.queue
-        ),
+        acceptance=_acceptance(stored, stored.runs, TrainMessage),
         runs=stored.runs,
         datasets=stored.datasets,
         queue=stored.queue,
@@ -167,9 +148,7 @@ def _runs(settings: ServiceSettings, stored: Stored, presets: Presets) -> RunInt
 
 def _evaluations(settings: ServiceSettings, stored: Stored) -> EvaluationIntake:
     return EvaluationIntake(
-        acceptance=Acceptance(
-            stored.evaluations, EvaluateMessage, idempotency=stored.idempotency, queue=stored.queue
-        ),
+        acceptance=_acceptance(stored, stored.evaluations, EvaluateMessage),
         evaluations=stored.evaluations,
         datasets=stored.datasets,
         models=stored.models,
@@ -177,6 +156,15 @@ def _evaluations(settings: ServiceSettings, stored: Stored) -> EvaluationIntake:
         queue=stored.queue,
         max_queued=settings.max_queued_runs,
     )
+
+
+def _acceptance(
+    stored: Stored,
+    table: Table[New, View],
+    message: Callable[[str, str], Message],
+    forget: Callable[[str], None] = lambda id: None,
+) -> Acceptance[New, View]:
+    return Acceptance(table, message, idempotency=stored.idempotency, queue=stored.queue, forget=forget)
 
 
 def _pixels_of(stored: Stored) -> Callable[[str], None]:
