@@ -19,6 +19,8 @@ const HEAT_TABLE = Uint32Array.from({ length: 256 }, (_, value) => (value < 3 ? 
 export const parseColor = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
 
 const WHITE = rgba(255, 255, 255), BLACK = rgba(0, 0, 0);
+// between the stripes of a hatching, as in its swatch: seen on bright tissue too, where stripes alone would not be
+const BETWEEN = rgba(85, 85, 85);
 
 /** Paints a slice and its mask (1 is tumour) into a canvas of width x height; keeps its buffer. */
 export class Painter {
@@ -46,7 +48,7 @@ function fill(out, mask, labels, color, width) {
     if (mask[at] !== 1) out[at] = 0;
     else if (!known) out[at] = color;
     else if (known[at] !== BLACK) out[at] = known[at];
-    else out[at] = hatched(at, width) ? color : 0;
+    else out[at] = hatched(at, width) ? color : BETWEEN;
   }
 }
 
