@@ -40,6 +40,13 @@ def findings_of_patients(contents: Contents) -> Iterator[Finding]:
     if several:
         detail = "These names stand in several places, and were taken for one patient each."
         yield Finding.of("warning", "same_name_in_several_places", detail, several)
+    apart = _under_several_kinds(contents)
+    if apart:
+        detail = (
+            "These names stand below folders of different kinds, and were taken for a patient in each. If they are the "
+            "same people, a split by patient leaks: give a patient_pattern or a CSV."
+        )
+        yield Finding.of("warning", "same_name_under_several_kinds", detail, apart)
 
 
 def _in_several_places(contents: Contents) -> list[str]:
@@ -50,3 +57,13 @@ def _in_several_places(contents: Contents) -> list[str]:
         if item.patient in parts:
             above[item.patient].add(PurePosixPath(*parts[: parts.index(item.patient)]))
     return sorted(patient for patient, places in above.items() if len(places) > 1)
+
+
+def _under_several_kinds(contents: Contents) -> list[str]:
+    """Names of files that are different patients only because their folders are of different kinds."""
+    if contents.patients_from != "file_name":
+        return []
+    patients: defaultdict[str, set[str]] = defaultdict(set)
+    for item in contents.slices:
+        patients[item.patient.rpartition("/")[2]].add(item.patient)
+    return sorted(name for name, told in patients.items() if len(told) > 1)

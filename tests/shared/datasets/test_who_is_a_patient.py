@@ -185,6 +185,17 @@ def test_what_looks_wrong_about_patients_is_warned_of(tmp_path: Path) -> None:
     assert found.files == ("P0", "P1", "P2", "P3")
 
 
+def test_one_name_under_several_kinds_is_warned_of(tmp_path: Path) -> None:
+    files = {}
+    for n, (kind, stem) in enumerate([("yes", "P7_1"), ("yes", "P8_1"), ("no", "P7_2"), ("no", "P9_1")]):
+        files[f"{kind}/{stem}.png"] = picture(n)
+        files[f"{kind}/{stem}_mask.png"] = images.png(mask())
+    report, findings = look_through(ImageMaskDataset(lay_out(tmp_path, files)))
+    assert (report["patients"], report["patients_from"]) == (4, "file_name")
+    (found,) = [each for each in findings if each.code == "same_name_under_several_kinds"]
+    assert (found.level, found.files) == ("warning", ("P7",))
+
+
 @pytest.mark.parametrize(("one", "other"), [("NFC", "NFD"), ("NFD", "NFC")])
 def test_names_composed_and_decomposed_pair(one: str, other: str, tmp_path: Path) -> None:
     files = {}
